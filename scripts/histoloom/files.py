@@ -62,6 +62,11 @@ def write_json(path: Path, value: Any) -> None:
     write_text(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
 
 
+def digest_of(payload: bytes | bytearray | memoryview) -> str:
+    """Hex SHA-256 of bytes in memory."""
+    return hashlib.sha256(payload).hexdigest()
+
+
 def sha256(path: Path) -> str:
     """Hex digest of a file's bytes, read in blocks."""
     with path.open("rb") as file:

@@ -1,0 +1,71 @@
+# What there is to do here. `make demo` and `make test` set up all that they need by themselves.
+
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV := .venv
+LOCK := envs/lock.txt
+# Bears the lock's digest: nothing is installed twice, and a changed lock is installed at once.
+INSTALLED = $(VENV)/installed-$(shell sha256sum $(LOCK) | cut -c1-16)
+REPORT := results/report.html
+SAMPLES_STUDY := config/studies/real_samples.yaml
+export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
+
+.PHONY: help env lock demo-data demo report real-samples test chromium lint clean
+
+help:  ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
+
+env: $(INSTALLED)  ## install everything of envs/lock.txt into .venv, unless that is done
+
+$(INSTALLED):
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "error: $(PYTHON) is $$($(PYTHON) --version 2>&1); expected Python 3.11 or newer;" \
+	       "install one and give it: make PYTHON=python3.11 $(MAKECMDGOALS)" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; \
+	  then apt-get update -qq && apt-get install -y -qq python3-venv >/dev/null; \
+	  else echo "error: $(PYTHON) cannot make environments (no ensurepip); on Debian: apt-get install python3-venv" >&2; exit 1; fi; }
+	@test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
+	@echo "installing $(LOCK) into $(VENV) (some GB, once)"
+	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(LOCK)
+	@rm -f $(VENV)/installed-*
+	@touch $@
+
+lock:  ## resolve envs/requirements.in into envs/lock.txt anew (needs uv)
+	uv pip compile --universal --generate-hashes --python-version 3.11 --no-header --no-emit-index-url \
+	  envs/requirements.in --output-file $(LOCK)
+
+demo-data: env  ## make the demo's images: H&E-like, by rule and seed, in the layouts of PanNuke and BreCaHAD
+	@python scripts/make_demo_data.py --folder data/demo
+
+demo: demo-data  ## run the whole workflow on the demo's images and write the report
+	snakemake
+	@$(MAKE) --no-print-directory report
+
+report: env  ## write the report of the demo's results
+	@mkdir -p $(dir $(REPORT))
+	snakemake --report $(REPORT)
+	@echo "The report: $(CURDIR)/$(REPORT)"
+
+real-samples: env  ## run the whole workflow on small real samples (study.samples in config/studies/real_samples.yaml)
+	@python scripts/lay_real_samples.py --study $(SAMPLES_STUDY)
+	snakemake --configfile $(SAMPLES_STUDY)
+	snakemake --configfile $(SAMPLES_STUDY) --report results/real_samples.html
+	@echo "The report: $(CURDIR)/results/real_samples.html"
+
+test: env chromium  ## run all tests
+	python -m pytest
+
+chromium:
+	@if ! command -v chromium >/dev/null && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; \
+	then echo "installing chromium, which opens the report in a test"; \
+	  { apt-get update -qq && apt-get install -y -qq chromium chromium-driver; } >/dev/null; fi
+
+lint: demo-data  ## check style and rules
+	ruff check
+	ruff format --check
+	snakemake --lint
+
+clean:  ## remove results, logs and the demo's images, not the environment
+	rm -rf results/* logs benchmark data/demo data/real_samples .snakemake
+	git checkout -- results/README.md

@@ -1,0 +1,58 @@
+# histoloom: from annotated H&E images to trained, compared and documented segmentation models.
+import os
+import sys
+from pathlib import Path
+
+from snakemake.utils import min_version
+
+min_version("9.27")
+sys.path.insert(0, str(Path(workflow.basedir) / "scripts"))
+# The scripts run on the Python that runs Snakemake, also where its environment was not activated.
+os.environ.update(PATH=os.pathsep.join([str(Path(sys.executable).parent), *os.get_exec_path()]))
+
+from histoloom.config import complaint
+from histoloom.study import Study
+
+base = [] if workflow.config_settings.replace_workflow_config else [Path("config/config.yaml")]
+studies = [Path(file) for file in workflow.overwrite_configfiles]
+# Before Snakemake reads the config, since it takes the last of two equal keys and any misspelt one.
+if found := complaint(base + studies, workflow.config_settings.config):
+    sys.exit(found)
+
+
+configfile: "config/config.yaml"
+
+
+study = Study(config)
+
+
+report: "results/report/front.rst"
+
+
+localrules:
+    all,
+    record_config,
+    write_front_page,
+
+
+wildcard_constraints:
+    dataset="[a-z0-9_]+",
+    architecture="[a-z0-9_]+",
+    fold="[0-9]+",
+
+
+rule all:
+    "The whole study: the front page of its report, and all that the report shows."
+    input:
+        "results/report/front.rst",
+        collect("results/{dataset}/figures/curves.png", dataset=study.datasets),
+        collect("results/{d}/figures/confusion_{a}.png", d=study.datasets, a=study.architectures),
+        study.of_folds("results/{dataset}/{architecture}/fold{fold}/epochs.gif"),
+
+
+include: "workflow/rules/prepare.smk"
+include: "workflow/rules/split.smk"
+include: "workflow/rules/train.smk"
+include: "workflow/rules/predict.smk"
+include: "workflow/rules/evaluate.smk"
+include: "workflow/rules/report.smk"

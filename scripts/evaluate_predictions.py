@@ -1,0 +1,47 @@
+"""Count, image by image, what a fold's predictions got right: pixels by class, and paired nuclei."""
+
+import argparse
+from pathlib import Path
+
+from histoloom.counts import COLUMNS
+from histoloom.errors import InputError, run
+from histoloom.evaluation import count_image
+from histoloom.files import write_table
+from histoloom.prepared import IndexRow, part_names, read_description, read_index
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--index", type=Path, required=True, help="CSV of the prepared images.")
+    parser.add_argument("--dataset", type=Path, required=True, help="JSON that describes the prepared dataset.")
+    parser.add_argument("--folds", type=Path, required=True, help="CSV that says which image is in which part.")
+    parser.add_argument("--fold", type=int, required=True, help="Number of the fold, from 0.")
+    parser.add_argument("--part", required=True, choices=("train", "val", "test"), help="Part that is evaluated.")
+    parser.add_argument("--dataset-name", required=True, help="Name of the dataset in the config.")
+    parser.add_argument("--architecture", required=True, help="Name of the architecture or baseline in the config.")
+    parser.add_argument("--regions", type=Path, required=True, help="Folder of predicted class masks.")
+    parser.add_argument("--nuclei", type=Path, required=True, help="Folder of predicted nuclei.")
+    parser.add_argument("--counts", type=Path, required=True, help="CSV of counts to write.")
+    arguments = parser.parse_args()
+
+    n_classes = len(read_description(arguments.dataset).classes)
+    prediction = (arguments.dataset_name, arguments.architecture, arguments.fold)
+    rows = (
+        (*prediction, row.name, row.group, row.stratum, *count)
+        for row in evaluated(arguments.index, arguments.folds, arguments.fold, arguments.part)
+        for count in count_image(row, arguments.regions, arguments.nuclei, n_classes)
+    )
+    write_table(arguments.counts, COLUMNS, rows)
+
+
+def evaluated(index: Path, folds: Path, fold: int, part: str) -> list[IndexRow]:
+    """The images of one part of one fold, in the order of folds.csv."""
+    images = {row.name: row for row in read_index(index)}
+    names = part_names(folds, fold, part)
+    if unknown := [name for name in names if name not in images]:
+        raise InputError(f"{folds}: image '{unknown[0]}' is not in {index}; expected it there; split the dataset again")
+    return [images[name] for name in names]
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,151 @@
+"""Ranks: the only module that knows that training may run in several processes, started by torchrun."""
+
+import ctypes
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+from torch import distributed, nn
+from torch.distributed.nn.functional import all_reduce as differentiable_all_reduce
+from torch.nn.parallel import DistributedDataParallel
+
+from histoloom.errors import InputError
+
+
+@dataclass(frozen=True)
+class Ranks:
+    """This process among its peers: `rank` of `world`, and the device it computes on."""
+
+    rank: int
+    world: int
+    device: torch.device
+
+    @property
+    def is_first(self) -> bool:
+        """Whether this process is the one that writes files."""
+        return self.rank == 0
+
+    def share_of(self, batch_size: int) -> int:
+        """Images of a global batch that fall to each process."""
+        if batch_size % self.world:
+            raise InputError(
+                f"batch_size {batch_size} over {self.world} processes; expected a multiple; change train.batch_size"
+            )
+        return batch_size // self.world
+
+
+@contextmanager
+def joined(threads: int) -> Iterator[Ranks]:
+    """Join the process group that torchrun's environment describes (gloo on CPUs, nccl on GPUs); leave it at the end.
+
+    `threads` is the number of CPU threads of this process. Without torchrun there is one process.
+    """
+    die_with_parent()
+    torch.set_num_threads(threads)
+    world, rank = int(os.environ.get("WORLD_SIZE", "1")), int(os.environ.get("RANK", "0"))
+    device = _device(int(os.environ.get("LOCAL_RANK", "0")))
+    if world > 1:
+        distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")
+    try:
+        yield Ranks(rank, world, device)
+    finally:
+        if world > 1:
+            distributed.destroy_process_group()
+
+
+def die_with_parent() -> None:
+    """Ask Linux to kill this process when its parent dies: a killed agent would leave ranks that go on writing."""
+    pr_set_pdeathsig = 1  # <linux/prctl.h>
+    ctypes.CDLL(None, use_errno=True).prctl(pr_set_pdeathsig, signal.SIGKILL)
+
+
+def summed(values: torch.Tensor, ranks: Ranks) -> torch.Tensor:
+    """The sum of `values` over all processes."""
+    if ranks.world == 1:
+        return values
+    values = values.clone()
+    distributed.all_reduce(values)
+    return values
+
+
+def gathered(values: torch.Tensor, ranks: Ranks) -> torch.Tensor:
+    """The `values` of all processes, stacked in rank order along a new first axis."""
+    if ranks.world == 1:
+        return values[None]
+    parts = [torch.empty_like(values) for _ in range(ranks.world)]
+    distributed.all_gather(parts, values)
+    return torch.stack(parts)
+
+
+def from_first(value: str, ranks: Ranks) -> str:
+    """The first process's string, in every process."""
+    if ranks.world == 1:
+        return value
+    box = [value]
+    distributed.broadcast_object_list(box, src=0)
+    return box[0]
+
+
+def wait_for_all(ranks: Ranks) -> None:
+    """Return when every process has come here."""
+    if ranks.world > 1:
+        distributed.barrier()
+
+
+def over_ranks(network: nn.Module, ranks: Ranks) -> nn.Module:
+    """Wrap a network so that gradients are averaged over processes; with one process it stays as it is."""
+    if ranks.world == 1:
+        return network
+    devices = [ranks.device.index] if ranks.device.type == "cuda" else None
+    return DistributedDataParallel(network, device_ids=devices, broadcast_buffers=False)
+
+
+def with_shared_statistics(network: nn.Module, ranks: Ranks) -> nn.Module:
+    """Let batch normalisation see the global batch, so that the number of processes does not change the result."""
+    if ranks.world == 1:
+        return network
+    if ranks.device.type == "cuda":
+        return nn.SyncBatchNorm.convert_sync_batchnorm(network)
+    for module in network.modules():
+        if type(module) is nn.BatchNorm2d:
+            module.__class__ = CrossRankBatchNorm
+    return network
+
+
+class CrossRankBatchNorm(nn.BatchNorm2d):
+    """Batch normalisation over the batches of all processes; torch's own needs a GPU.
+
+    It has the parameters and buffers of nn.BatchNorm2d, so weights move between both.
+    """
+
+    def forward(self, values: torch.Tensor) -> torch.Tensor:
+        """Normalise N,C,H,W by the mean and variance over N, H, W of all processes (in float32)."""
+        if not self.training:
+            return super().forward(values)
+        wide = values.float()
+        count = values.numel() / values.shape[1] * distributed.get_world_size()
+        # The mean first and the squares around it afterwards: E[x^2] - E[x]^2 loses its digits to cancellation.
+        mean = differentiable_all_reduce(wide.sum((0, 2, 3))) / count
+        centred = wide - mean[None, :, None, None]
+        variance = differentiable_all_reduce(centred.square().sum((0, 2, 3))) / count
+        with torch.no_grad():
+            self.num_batches_tracked += 1
+            self.running_mean.lerp_(mean, self.momentum)
+            self.running_var.lerp_(variance * count / max(count - 1, 1), self.momentum)
+        scale = self.weight * (variance + self.eps).rsqrt()
+        return (centred * scale[None, :, None, None] + self.bias[None, :, None, None]).to(values.dtype)
+
+
+def _device(local_rank: int) -> torch.device:
+    if not torch.cuda.is_available():
+        return torch.device("cpu")
+    if local_rank >= torch.cuda.device_count():
+        raise InputError(
+            f"process {local_rank + 1} on this machine has no GPU of its own; found {torch.cuda.device_count()}; "
+            "lower train.processes"
+        )
+    torch.cuda.set_device(local_rank)
+    return torch.device("cuda", local_rank)

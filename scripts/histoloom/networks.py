@@ -1,0 +1,121 @@
+"""Networks by name: built, fed, saved with a card that says what they are, and loaded again from that card alone."""
+
+import json
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from jaxtyping import Float, UInt8
+from torch import nn
+
+from histoloom import plugins
+from histoloom.errors import InputError
+from histoloom.files import atomic_file
+from histoloom.targets import output_count
+
+PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+BFLOAT16_UNITS = ("avx512_bf16", "amx_bf16", "bf16")  # names of torch.cpu.get_capabilities, the last one ARM's
+
+
+def build_network(network: str, options: Mapping[str, Any], outputs: int) -> nn.Module:
+    """Build the architecture plug-in `network` with `outputs` channels; its weights follow torch's generator.
+
+    The module takes float32 (n, 3, height, width) and gives (n, outputs, height, width), sides multiples of 32.
+    Raises InputError for an unknown network or option.
+    """
+    known = list(plugins.options("architectures", network))
+    for option in options:
+        if option not in known:
+            choices = plugins.suggestion(option, known) if known else "it has none"
+            raise InputError(f"architecture {network}: unknown option '{option}'; {choices}")
+    return plugins.load("architectures", network)(outputs, **options)
+
+
+def network_input(images: UInt8[torch.Tensor, "n height width 3"]) -> Float[torch.Tensor, "n 3 height width"]:
+    """RGB bytes as float32 in [-1, 1]; HWC images come out channels-last in memory, without a copy for the layout."""
+    return images.permute(0, 3, 1, 2).float() / 127.5 - 1
+
+
+def resolve_precision(precision: str, device: torch.device) -> torch.dtype:
+    """The number type to run a network in: "auto" is bfloat16 where the device computes in it, else what is fastest.
+
+    That is float16 on a GPU and float32 on a CPU without bfloat16 units, where emulation would be slower.
+    Raises InputError for float16 on a CPU, and for an unknown word.
+    """
+    if precision == "auto":
+        return _fastest(device)
+    if precision not in PRECISIONS:
+        raise InputError(f"precision '{precision}'; {plugins.suggestion(precision, ['auto', *PRECISIONS])}")
+    if precision == "float16" and device.type == "cpu":
+        raise InputError("precision float16 on a CPU; expected float32 or bfloat16 there; set precision: auto")
+    return PRECISIONS[precision]
+
+
+def save_model(path: Path, state_dict: Mapping[str, torch.Tensor], card: Mapping[str, Any]) -> None:
+    """Write weights and card to one file, atomically; the same weights and card give the same bytes.
+
+    The card is plain JSON and names at least `network`, `options` and `classes`, which `load_model` builds from.
+    """
+    plain = json.loads(json.dumps(card))
+    state = {name: value.detach().cpu() for name, value in state_dict.items()}
+    # To an open file: given a path, torch would write the temporary file's random name into the archive.
+    with atomic_file(path) as part, part.open("wb") as file:
+        torch.save({"state": state, "card": plain}, file)
+
+
+def load_model(path: Path) -> tuple[nn.Module, dict[str, Any]]:
+    """Read a model as a network in eval mode on the CPU, and its card.
+
+    An option `pretrained` names weights to start training from; here it is "none", for all weights are in the file.
+    Raises InputError for a file that is missing, damaged, or no model of histoloom.
+    """
+    content = _read(path)
+    card = content["card"]
+    options = {key: "none" if key == "pretrained" else value for key, value in card["options"].items()}
+    network = build_network(card["network"], options, output_count(card["classes"]))
+    try:
+        network.load_state_dict(content["state"])
+    except RuntimeError as error:
+        raise InputError(
+            f"{path}: its weights do not fit its network {card['network']} with options {card['options']}; "
+            "expected a model of this version of histoloom; train it again"
+        ) from error
+    return network.eval(), card
+
+
+def _fastest(device: torch.device) -> torch.dtype:
+    if device.type == "cuda":
+        # Without emulation: older GPUs accept bfloat16, but compute it slower than float16.
+        return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float16
+    if device.type == "cpu" and any(torch.cpu.get_capabilities().get(unit, False) for unit in BFLOAT16_UNITS):
+        return torch.bfloat16
+    return torch.float32
+
+
+def _read(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        raise InputError(f"{path}: no such model; expected a file that training wrote; train it or check the path")
+    try:
+        content = _load_checked(path)
+    except Exception as error:  # damaged archives raise a dozen kinds, from zip, pickle and torch
+        raise InputError(
+            f"{path}: cannot be read as a model; it is damaged or foreign; train or copy it again"
+        ) from error
+    card = content.get("card") if isinstance(content, dict) else None
+    if not isinstance(card, dict) or not {"network", "options", "classes"} <= card.keys() or "state" not in content:
+        raise InputError(
+            f"{path}: holds no model of histoloom; expected weights with a card of network, options and classes; "
+            "give a model.pt that training wrote"
+        )
+    return content
+
+
+def _load_checked(path: Path) -> Any:
+    # torch.load does not compare the archive's checksums: a flipped bit would be a weight like any other.
+    with zipfile.ZipFile(path) as archive:
+        damaged = archive.testzip()
+    if damaged:
+        raise zipfile.BadZipFile(f"checksum of {damaged}")
+    return torch.load(path, map_location="cpu", weights_only=True)

@@ -1,0 +1,38 @@
+"""Lay all pixels of a prepared dataset out for training, and list the windows on them."""
+
+import argparse
+from dataclasses import astuple
+from pathlib import Path
+
+from histoloom.errors import run
+from histoloom.files import write_table
+from histoloom.prepared import read_index
+from histoloom.tile_layout import annotated_windows, write_pixels
+from histoloom.tiles import IMAGE_COLUMNS, WINDOW_COLUMNS, TileStore
+
+
+def main() -> None:
+    arguments = parse_arguments()
+    index = read_index(arguments.index)
+    places = write_pixels(index, arguments.downsample, arguments.images, arguments.masks)
+    write_table(arguments.image_table, IMAGE_COLUMNS, map(astuple, places))
+    store = TileStore.open(arguments.images, arguments.masks, arguments.image_table)
+    windows = annotated_windows(store, arguments.tile_px, arguments.stride_px)
+    write_table(arguments.windows, WINDOW_COLUMNS, [(*astuple(window), arguments.tile_px) for window in windows])
+
+
+def parse_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, allow_abbrev=False)
+    parser.add_argument("--index", type=Path, required=True, help="index.csv of the prepared dataset")
+    parser.add_argument("--downsample", type=int, required=True, help="native pixels along one working pixel, >= 1")
+    parser.add_argument("--tile-px", type=int, required=True, help="side of a window in working pixels")
+    parser.add_argument("--stride-px", type=int, required=True, help="distance of windows in working pixels")
+    parser.add_argument("--images", type=Path, required=True, help="array to write: (pixels, 3) uint8 RGB")
+    parser.add_argument("--masks", type=Path, required=True, help="array to write: (pixels,) uint8 class indices")
+    parser.add_argument("--image-table", type=Path, required=True, help="table to write: name,offset,height,width")
+    parser.add_argument("--windows", type=Path, required=True, help="table to write: name,row,column,tile_px")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    run(main)

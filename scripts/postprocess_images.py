@@ -1,0 +1,49 @@
+"""Turn predicted probabilities into class regions and single nuclei, and list the nuclei in a table."""
+
+import argparse
+from pathlib import Path
+
+from tqdm import tqdm
+
+from histoloom.errors import run
+from histoloom.files import atomic_folder, write_table
+from histoloom.images import write_image, write_instances
+from histoloom.postprocess import class_regions, describe_nuclei, split_nuclei
+from histoloom.prepared import read_description
+from histoloom.probabilities import read_probabilities
+
+COLUMNS = ("name", "id", "class", "row", "column", "area_px", "mean_probability")
+
+
+def main() -> None:
+    args = parse()
+    classes = read_description(args.dataset).classes
+    table = []
+    with atomic_folder(args.regions) as regions_folder, atomic_folder(args.nuclei) as nuclei_folder:
+        for path in tqdm(sorted(args.probabilities.glob("*.npy")), desc="postprocess", unit="image", disable=None):
+            probabilities = read_probabilities(path, len(classes))
+            nuclei = split_nuclei(probabilities.argmax(axis=2) > 0, args.min_distance_px, args.min_area_px)
+            write_image(regions_folder / f"{path.stem}.png", class_regions(probabilities, args.min_area_px))
+            write_instances(nuclei_folder / f"{path.stem}.png", nuclei)
+            for nucleus in describe_nuclei(nuclei, probabilities):
+                place = (round(nucleus.row, 2), round(nucleus.column, 2))
+                mean = round(nucleus.mean_probability, 4)
+                table.append((path.stem, nucleus.number, classes[nucleus.class_index], *place, nucleus.area_px, mean))
+    write_table(args.nuclei_table, COLUMNS, table)
+
+
+def parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--probabilities", type=Path, required=True, help="folder of <name>.npy that predict wrote")
+    parser.add_argument("--dataset", type=Path, required=True, help="dataset.json of the prepared dataset")
+    parser.add_argument("--method", choices=("watershed",), required=True, help="how touching nuclei are separated")
+    parser.add_argument("--min-area-px", type=int, required=True, help="smallest nucleus that is kept, in pixels")
+    parser.add_argument("--min-distance-px", type=int, required=True, help="least distance of two nuclei, in pixels")
+    parser.add_argument("--regions", type=Path, required=True, help="folder to write class maps <name>.png into")
+    parser.add_argument("--nuclei", type=Path, required=True, help="folder to write nucleus ids <name>.png into")
+    parser.add_argument("--nuclei-table", type=Path, required=True, help="CSV to write one row for each nucleus into")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    run(main)

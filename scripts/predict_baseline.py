@@ -1,0 +1,46 @@
+"""Predict the images of one part of a fold by a baseline that learns nothing, in the form that models predict."""
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from histoloom import plugins
+from histoloom.class_frequency import most_frequent_foreground
+from histoloom.errors import run
+from histoloom.files import atomic_folder
+from histoloom.images import read_image, read_mask
+from histoloom.prepared import PARTS, part_names, read_description, read_index
+from histoloom.probabilities import quantised
+
+
+def main() -> None:
+    args = parse()
+    predict = plugins.load("baselines", args.baseline)
+    class_count = len(read_description(args.dataset).classes)
+    rows = {row.name: row for row in read_index(args.index)}
+    options = {}
+    if "foreground_class" in plugins.options("baselines", args.baseline):
+        masks = (read_mask(rows[name].mask) for name in part_names(args.folds, args.fold, "train"))
+        options["foreground_class"] = most_frequent_foreground(masks, class_count)
+    with atomic_folder(args.probabilities) as folder:
+        for name in tqdm(part_names(args.folds, args.fold, args.part), desc="predict", unit="image", disable=None):
+            probabilities = predict(read_image(rows[name].image), class_count, **options)
+            np.save(folder / f"{name}.npy", quantised(probabilities))
+
+
+def parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--baseline", required=True, help="name of a file in scripts/histoloom/baselines")
+    parser.add_argument("--index", type=Path, required=True, help="index.csv of the prepared dataset")
+    parser.add_argument("--dataset", type=Path, required=True, help="dataset.json of the prepared dataset")
+    parser.add_argument("--folds", type=Path, required=True, help="folds.csv: which image is in which part")
+    parser.add_argument("--fold", type=int, required=True, help="number of the fold, from 0")
+    parser.add_argument("--part", choices=PARTS, required=True, help="part of the fold to predict")
+    parser.add_argument("--probabilities", type=Path, required=True, help="folder to write <name>.npy into")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    run(main)

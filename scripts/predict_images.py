@@ -1,0 +1,61 @@
+"""Predict the images of one part of a fold: class probabilities as uint8 arrays on each image's own grid."""
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+import torch
+from tqdm import tqdm
+
+from histoloom.errors import run
+from histoloom.files import atomic_folder
+from histoloom.images import read_image
+from histoloom.inference import predict_image
+from histoloom.networks import PRECISIONS, load_model, resolve_precision
+from histoloom.prepared import PARTS, part_names, read_index
+from histoloom.probabilities import quantised
+from histoloom.tiling import OVERLAPS, WINDOWS, stride_px
+
+
+def main() -> None:
+    args = parse()
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    precision = resolve_precision(args.precision, device)
+    network, card = load_model(args.model)
+    stride_px(card["tile_px"], args.overlap)  # refuses an overlap that does not fit before anything is computed
+    names = part_names(args.folds, args.fold, args.part)
+    images = {row.name: row.image for row in read_index(args.index)}
+    with atomic_folder(args.probabilities) as folder:
+        for name in tqdm(names, desc="predict", unit="image", disable=None):
+            probabilities = predict_image(
+                network,
+                card,
+                read_image(images[name]),
+                overlap=args.overlap,
+                window=args.window,
+                batch_size=args.batch_size,
+                device=device,
+                precision=precision,
+            )
+            np.save(folder / f"{name}.npy", quantised(probabilities))
+
+
+def parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--model", type=Path, required=True, help="model.pt that training wrote")
+    parser.add_argument("--index", type=Path, required=True, help="index.csv of the prepared dataset")
+    parser.add_argument("--folds", type=Path, required=True, help="folds.csv: which image is in which part")
+    parser.add_argument("--fold", type=int, required=True, help="number of the fold, from 0")
+    parser.add_argument("--part", choices=PARTS, required=True, help="part of the fold to predict")
+    parser.add_argument("--overlap", type=int, choices=OVERLAPS, required=True, help="tiles that see each pixel")
+    parser.add_argument(
+        "--window", choices=WINDOWS, required=True, help="weights of a tile's pixels where tiles overlap"
+    )
+    parser.add_argument("--batch-size", type=int, required=True, help="tiles in one pass through the network")
+    parser.add_argument("--precision", choices=("auto", *PRECISIONS), required=True, help="number type of the network")
+    parser.add_argument("--probabilities", type=Path, required=True, help="folder to write <name>.npy into")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,83 @@
+# From predictions to counts of each image, and from those to tables with intervals.
+
+
+rule evaluate:
+    "Count pixels and nuclei of truth against prediction in each test image."
+    input:
+        masks="results/{dataset}/prepared/masks",
+        instances="results/{dataset}/prepared/instances",
+        index="results/{dataset}/prepared/index.csv",
+        description="results/{dataset}/prepared/dataset.json",
+        folds="results/{dataset}/folds.csv",
+        regions="results/{dataset}/{architecture}/fold{fold}/regions",
+        nuclei="results/{dataset}/{architecture}/fold{fold}/nuclei",
+    output:
+        counts="results/{dataset}/{architecture}/fold{fold}/counts.csv",
+    log:
+        "logs/evaluate/{dataset}/{architecture}/fold{fold}.log",
+    benchmark:
+        "benchmark/evaluate/{dataset}/{architecture}/fold{fold}.tsv"
+    conda:
+        "../../envs/environment.yaml"
+    params:
+        code=study.code_of("evaluate_predictions"),
+    shell:
+        """
+        python scripts/evaluate_predictions.py \
+            --index {input.index:q} \
+            --dataset {input.description:q} \
+            --folds {input.folds:q} \
+            --fold {wildcards.fold:q} \
+            --part test \
+            --dataset-name {wildcards.dataset:q} \
+            --architecture {wildcards.architecture:q} \
+            --regions {input.regions:q} \
+            --nuclei {input.nuclei:q} \
+            --counts {output.counts:q} > {log:q} 2>&1
+        """
+
+
+rule summarise:
+    "Score all predictions of a dataset, with intervals, and compare them pairwise."
+    input:
+        counts=collect(
+            "results/{{dataset}}/{architecture}/fold{fold}/counts.csv",
+            architecture=study.predictors,
+            fold=study.folds,
+        ),
+        description="results/{dataset}/prepared/dataset.json",
+    output:
+        scores="results/{dataset}/scores.csv",
+        summary=report(
+            "results/{dataset}/summary.csv",
+            category="Scores",
+            subcategory="{dataset}",
+            labels={"shown": "summary"},
+            caption="../report/summary.rst",
+        ),
+        comparison=report(
+            "results/{dataset}/comparison.csv",
+            category="Scores",
+            subcategory="{dataset}",
+            labels={"shown": "comparison"},
+            caption="../report/comparison.rst",
+        ),
+    log:
+        "logs/summarise/{dataset}.log",
+    benchmark:
+        "benchmark/summarise/{dataset}.tsv"
+    conda:
+        "../../envs/environment.yaml"
+    params:
+        flags=study.summarise_flags,
+        code=study.summarise_code,
+    shell:
+        """
+        python scripts/summarise_scores.py \
+            --counts {input.counts:q} \
+            --dataset {input.description:q} \
+            {params.flags:q} \
+            --scores {output.scores:q} \
+            --summary {output.summary:q} \
+            --comparison {output.comparison:q} > {log:q} 2>&1
+        """

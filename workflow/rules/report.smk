@@ -1,0 +1,176 @@
+# Figures, the record of what was run, and the report's front page.
+
+
+rule draw_curves:
+    "Draw loss and validation score over the epochs."
+    input:
+        histories=collect(
+            "results/{{dataset}}/{architecture}/fold{fold}/history.csv",
+            architecture=study.architectures,
+            fold=study.folds,
+        ),
+    output:
+        figure=report(
+            "results/{dataset}/figures/curves.png",
+            category="Training",
+            subcategory="{dataset}",
+            labels={"shown": "curves", "architecture": "all", "fold": "all"},
+            caption="../report/curves.rst",
+        ),
+    log:
+        "logs/draw_curves/{dataset}.log",
+    benchmark:
+        "benchmark/draw_curves/{dataset}.tsv"
+    conda:
+        "../../envs/environment.yaml"
+    params:
+        code=study.code_of("draw_curves"),
+    shell:
+        """
+        python scripts/draw_curves.py \
+            --history {input.histories:q} \
+            --figure {output.figure:q} > {log:q} 2>&1
+        """
+
+
+rule draw_confusion:
+    "Draw which class is taken for which."
+    input:
+        counts=collect(
+            "results/{{dataset}}/{{architecture}}/fold{fold}/counts.csv",
+            fold=study.folds,
+        ),
+        description="results/{dataset}/prepared/dataset.json",
+    output:
+        figure=report(
+            "results/{dataset}/figures/confusion_{architecture}.png",
+            category="Scores",
+            subcategory="{dataset}",
+            labels={"shown": "confusion of {architecture}"},
+            caption="../report/confusion.rst",
+        ),
+    log:
+        "logs/draw_confusion/{dataset}/{architecture}.log",
+    benchmark:
+        "benchmark/draw_confusion/{dataset}/{architecture}.tsv"
+    conda:
+        "../../envs/environment.yaml"
+    params:
+        code=study.code_of("draw_confusion"),
+    shell:
+        """
+        python scripts/draw_confusion.py \
+            --counts {input.counts:q} \
+            --dataset {input.description:q} \
+            --figure {output.figure:q} > {log:q} 2>&1
+        """
+
+
+rule draw_examples:
+    "Show the images with the worst, the middle and the best scores."
+    input:
+        scores="results/{dataset}/scores.csv",
+        images="results/{dataset}/prepared/images",
+        masks="results/{dataset}/prepared/masks",
+        index="results/{dataset}/prepared/index.csv",
+        description="results/{dataset}/prepared/dataset.json",
+        regions=collect(
+            "results/{{dataset}}/{{architecture}}/fold{fold}/regions",
+            fold=study.folds,
+        ),
+    output:
+        figure=report(
+            "results/{dataset}/figures/examples_{architecture}.png",
+            category="Examples",
+            subcategory="{dataset}",
+            labels={"shown": "images", "architecture": "{architecture}"},
+            caption="../report/examples.rst",
+        ),
+        table=report(
+            "results/{dataset}/figures/examples_{architecture}.csv",
+            category="Examples",
+            subcategory="{dataset}",
+            labels={"shown": "their scores", "architecture": "{architecture}"},
+            caption="../report/examples.rst",
+        ),
+    log:
+        "logs/draw_examples/{dataset}/{architecture}.log",
+    benchmark:
+        "benchmark/draw_examples/{dataset}/{architecture}.tsv"
+    conda:
+        "../../envs/environment.yaml"
+    params:
+        flags=study.examples_flags,
+        code=study.code_of("draw_examples"),
+    shell:
+        """
+        python scripts/draw_examples.py \
+            --scores {input.scores:q} \
+            --architecture {wildcards.architecture:q} \
+            {params.flags:q} \
+            --index {input.index:q} \
+            --dataset {input.description:q} \
+            --regions {input.regions:q} \
+            --figure {output.figure:q} \
+            --table {output.table:q} > {log:q} 2>&1
+        """
+
+
+rule record_config:
+    "Record the config as resolved, and which raw data was read."
+    output:
+        config=report(
+            "results/report/config.yaml",
+            category="Provenance",
+            labels={"shown": "config"},
+            caption="../report/config.rst",
+        ),
+    log:
+        "logs/record_config.log",
+    conda:
+        "../../envs/environment.yaml"
+    params:
+        values=study.recorded,
+        code=study.code_of("record_config"),
+    shell:
+        """
+        python scripts/record_config.py \
+            --values {params.values:q} \
+            --config {output.config:q} > {log:q} 2>&1
+        """
+
+
+rule write_front_page:
+    "Answer which model is best, by how much, how sure, and where it fails."
+    input:
+        summaries=collect("results/{dataset}/summary.csv", dataset=study.datasets),
+        comparisons=collect("results/{dataset}/comparison.csv", dataset=study.datasets),
+        examples=collect(
+            "results/{dataset}/figures/examples_{architecture}.png",
+            dataset=study.datasets,
+            architecture=study.architectures,
+        ),
+        findings=collect("results/{dataset}/inspection/findings.csv", dataset=study.datasets),
+        descriptions=collect("results/{dataset}/prepared/dataset.json", dataset=study.datasets),
+        config="results/report/config.yaml",
+    output:
+        front="results/report/front.rst",
+    log:
+        "logs/write_front_page.log",
+    conda:
+        "../../envs/environment.yaml"
+    params:
+        flags=study.front_page_flags,
+        code=study.code_of("write_front_page"),
+    shell:
+        """
+        python scripts/write_front_page.py \
+            {params.flags:q} \
+            --summary {input.summaries:q} \
+            --comparison {input.comparisons:q} \
+            --examples {input.examples:q} \
+            --findings {input.findings:q} \
+            --datasets {input.descriptions:q} \
+            --config {input.config:q} \
+            --front {output.front:q} > {log:q} 2>&1
+        """

@@ -1,0 +1,89 @@
+# From tiles to the best weights of each fold, and a moving picture of how they came about.
+
+
+rule train:
+    "Train one architecture on one fold and keep the epoch that validates best."
+    input:
+        images="results/{dataset}/tiles/images.npy",
+        masks="results/{dataset}/tiles/masks.npy",
+        image_table="results/{dataset}/tiles/images.csv",
+        windows="results/{dataset}/tiles/windows.csv",
+        folds="results/{dataset}/folds.csv",
+        description="results/{dataset}/prepared/dataset.json",
+    output:
+        model="results/{dataset}/{architecture}/fold{fold}/model.pt",
+        history="results/{dataset}/{architecture}/fold{fold}/history.csv",
+        epochs=directory("results/{dataset}/{architecture}/fold{fold}/epochs"),
+    log:
+        "logs/train/{dataset}/{architecture}/fold{fold}.log",
+    benchmark:
+        "benchmark/train/{dataset}/{architecture}/fold{fold}.tsv"
+    conda:
+        "../../envs/environment.yaml"
+    wildcard_constraints:
+        architecture=study.architecture_pattern,
+    params:
+        flags=study.train_flags,
+        code=study.train_code,
+    threads: study.train_threads
+    # Resources cause no rerun: how many processes train is not what is trained.
+    resources:
+        processes=study.train_processes,
+        threads_per_process=study.threads_per_process,
+        loader_workers=study.loader_workers,
+        checkpoint_minutes=study.checkpoint_minutes,
+    # The state folder is not declared, since Snakemake removes declared outputs before a retry.
+    shell:
+        """
+        python scripts/launch_training.py --processes {resources.processes:q} scripts/train.py \
+            --images {input.images:q} \
+            --masks {input.masks:q} \
+            --image-table {input.image_table:q} \
+            --windows {input.windows:q} \
+            --folds {input.folds:q} \
+            --fold {wildcards.fold:q} \
+            --dataset {input.description:q} \
+            {params.flags:q} \
+            --code {params.code:q} \
+            --threads-per-process {resources.threads_per_process:q} \
+            --loader-workers {resources.loader_workers:q} \
+            --checkpoint-minutes {resources.checkpoint_minutes:q} \
+            --state "results/{wildcards.dataset}/{wildcards.architecture}/fold{wildcards.fold}/state" \
+            --model {output.model:q} \
+            --history {output.history:q} \
+            --epochs-folder {output.epochs:q} > {log:q} 2>&1
+        """
+
+
+rule render_epochs:
+    "Animate the predictions of the probe tiles over all epochs."
+    input:
+        frames="results/{dataset}/{architecture}/fold{fold}/epochs",
+        history="results/{dataset}/{architecture}/fold{fold}/history.csv",
+        description="results/{dataset}/prepared/dataset.json",
+    output:
+        gif=report(
+            "results/{dataset}/{architecture}/fold{fold}/epochs.gif",
+            category="Training",
+            subcategory="{dataset}",
+            labels={"shown": "epochs", "architecture": "{architecture}", "fold": "{fold}"},
+            caption="../report/epochs.rst",
+        ),
+    log:
+        "logs/render_epochs/{dataset}/{architecture}/fold{fold}.log",
+    benchmark:
+        "benchmark/render_epochs/{dataset}/{architecture}/fold{fold}.tsv"
+    conda:
+        "../../envs/environment.yaml"
+    params:
+        flags=study.animation_flags,
+        code=study.code_of("render_epochs"),
+    shell:
+        """
+        python scripts/render_epochs.py \
+            --frames {input.frames:q} \
+            --history {input.history:q} \
+            --dataset {input.description:q} \
+            {params.flags:q} \
+            --gif {output.gif:q} > {log:q} 2>&1
+        """
