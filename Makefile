@@ -7,6 +7,7 @@ LOCK := envs/lock.txt
 # Bears the lock's digest: nothing is installed twice, and a changed lock is installed at once.
 INSTALLED = $(VENV)/installed-$(shell sha256sum $(LOCK) | cut -c1-16)
 REPORT := results/report.html
+DEMO := data/demo
 SAMPLES_STUDY := config/studies/real_samples.yaml
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
@@ -27,7 +28,7 @@ $(INSTALLED):
 	  else echo "error: $(PYTHON) cannot make environments (no ensurepip); on Debian: apt-get install python3-venv" >&2; exit 1; fi; }
 	@test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
 	@echo "installing $(LOCK) into $(VENV) (some GB, once)"
-	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(LOCK)
+	@$(VENV)/bin/python -m pip install -qq --disable-pip-version-check --require-hashes -r $(LOCK)
 	@rm -f $(VENV)/installed-*
 	@touch $@
 
@@ -35,8 +36,12 @@ lock:  ## resolve envs/requirements.in into envs/lock.txt anew (needs uv)
 	uv pip compile --universal --generate-hashes --python-version 3.11 --no-header --no-emit-index-url \
 	  envs/requirements.in --output-file $(LOCK)
 
-demo-data: env  ## make the demo's images: H&E-like, by rule and seed, in the layouts of PanNuke and BreCaHAD
-	@python scripts/make_demo_data.py --folder data/demo
+demo-data: $(DEMO)/pannuke $(DEMO)/brecahad  ## make the demo's images: H&E-like, by rule and seed, as PanNuke and BreCaHAD lie
+
+# One command makes both folders.
+$(DEMO)/pannuke $(DEMO)/brecahad &: scripts/make_demo_data.py scripts/histoloom/demo_datasets.py scripts/histoloom/demo_images.py | env
+	python scripts/make_demo_data.py --pannuke $(DEMO)/pannuke --brecahad $(DEMO)/brecahad \
+	  --seed 0 --patches-per-fold 16 --images-per-case 4
 
 demo: demo-data  ## run the whole workflow on the demo's images and write the report
 	snakemake

@@ -13,10 +13,9 @@ os.environ.update(PATH=os.pathsep.join([str(Path(sys.executable).parent), *os.ge
 from histoloom.config import complaint
 from histoloom.study import Study
 
-base = [] if workflow.config_settings.replace_workflow_config else [Path("config/config.yaml")]
-studies = [Path(file) for file in workflow.overwrite_configfiles]
+base = [] if workflow.config_settings.replace_workflow_config else ["config/config.yaml"]
 # Before Snakemake reads the config, since it takes the last of two equal keys and any misspelt one.
-if found := complaint(base + studies, workflow.config_settings.config):
+if found := complaint([*base, *workflow.overwrite_configfiles], workflow.config_settings.config):
     sys.exit(found)
 
 
@@ -32,6 +31,8 @@ report: "results/report/front.rst"
 localrules:
     all,
     record_config,
+    write_animations_page,
+    write_table_page,
     write_front_page,
 
 
@@ -45,9 +46,10 @@ rule all:
     "The whole study: the front page of its report, and all that the report shows."
     input:
         "results/report/front.rst",
-        collect("results/{dataset}/figures/curves.png", dataset=study.datasets),
+        collect("results/{d}/figures/curves.png", d=study.datasets),
+        collect("results/{d}/figures/{table}.html", d=study.datasets, table=study.tables),
         collect("results/{d}/figures/confusion_{a}.png", d=study.datasets, a=study.architectures),
-        study.of_folds("results/{dataset}/{architecture}/fold{fold}/epochs.gif"),
+        collect("results/{d}/figures/epochs_{a}.html", d=study.datasets, a=study.architectures),
 
 
 include: "workflow/rules/prepare.smk"

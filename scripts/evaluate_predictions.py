@@ -5,7 +5,7 @@ from pathlib import Path
 
 from histoloom.counts import COLUMNS
 from histoloom.errors import InputError, run
-from histoloom.evaluation import count_image
+from histoloom.evaluation import count_image, read_nucleus_classes
 from histoloom.files import write_table
 from histoloom.prepared import IndexRow, part_names, read_description, read_index
 
@@ -21,15 +21,19 @@ def main() -> None:
     parser.add_argument("--architecture", required=True, help="Name of the architecture or baseline in the config.")
     parser.add_argument("--regions", type=Path, required=True, help="Folder of predicted class masks.")
     parser.add_argument("--nuclei", type=Path, required=True, help="Folder of predicted nuclei.")
+    parser.add_argument("--nuclei-table", type=Path, required=True, help="CSV with the class of each nucleus.")
     parser.add_argument("--counts", type=Path, required=True, help="CSV of counts to write.")
     arguments = parser.parse_args()
 
-    n_classes = len(read_description(arguments.dataset).classes)
+    classes = read_description(arguments.dataset).classes
+    nucleus_classes = read_nucleus_classes(arguments.nuclei_table, classes)
     prediction = (arguments.dataset_name, arguments.architecture, arguments.fold)
     rows = (
         (*prediction, row.name, row.group, row.stratum, *count)
         for row in evaluated(arguments.index, arguments.folds, arguments.fold, arguments.part)
-        for count in count_image(row, arguments.regions, arguments.nuclei, n_classes)
+        for count in count_image(
+            row, arguments.regions, arguments.nuclei, nucleus_classes.get(row.name, {}), len(classes)
+        )
     )
     write_table(arguments.counts, COLUMNS, rows)
 

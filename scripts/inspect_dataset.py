@@ -8,8 +8,8 @@ from pathlib import Path
 from tqdm import tqdm
 
 from histoloom.errors import InputError, run
-from histoloom.figures.sheet import Example, choose_examples, draw_sheet
-from histoloom.figures.style import save
+from histoloom.figures.sheet import Example, choose_examples, draw_sheet, drawn_colours
+from histoloom.figures.style import save_tissue
 from histoloom.files import write_table
 from histoloom.images import read_image, read_instances, read_mask
 from histoloom.inspection import CLASS_COLUMNS, FINDING_COLUMNS, Finding, class_table, inspect, measure
@@ -28,7 +28,9 @@ def main() -> None:
     sound = [image for image in images if image.row.name not in broken]
     if sound:  # where no mask fits its image there is nothing to draw, and the errors end the script below
         examples = [read_example(row) for row in choose_examples(sound, arguments.examples)]
-        save(draw_sheet(examples, description.name, description.classes), arguments.sheet, "Example images and masks")
+        figure = draw_sheet(examples, description.name, description.classes)
+        names = "examples: " + ", ".join(example.row.name for example in examples)
+        save_tissue(figure, arguments.sheet, drawn_colours(description.classes), names)
     for finding in findings:
         print(f"{finding.severity}: {finding.subject}: {finding.message}", file=sys.stderr)
     refuse(findings, arguments.findings)
@@ -43,7 +45,7 @@ def refuse(findings: list[Finding], path: Path) -> None:
     errors = [finding for finding in findings if finding.severity == "error"]
     if errors:
         raise InputError(
-            f"{path}: {len(errors)} errors in the dataset; expected none before training. The first:\n"
+            f"{path}: {len(errors)} error(s) in the dataset; expected none before training. The first:\n"
             f"{errors[0].subject}: {errors[0].message}\n"
             "all of them are in the log above this line; mend the dataset and run again"
         )

@@ -7,10 +7,10 @@ import yaml
 
 from histoloom.errors import run
 from histoloom.files import write_text
-from histoloom.front_page import Section, picture, render, restructured, section
+from histoloom.front_page import Section, render, restructured, section
 from histoloom.prepared import read_description, read_table
 from histoloom.provenance import commit, data_digest, package_versions
-from histoloom.verdict import difference_of, judge, score_of
+from histoloom.verdict import difference_of, score_of
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 TEMPLATE = REPOSITORY / "workflow" / "report" / "front_page.html.j2"
@@ -21,14 +21,14 @@ PICTURE_BYTES = 1_600_000  # of all pictures together: in base64 a third more, a
 def main() -> None:
     arguments = parse()
     config_text = arguments.config.read_text(encoding="utf-8")
-    config = yaml.safe_load(config_text) or {}
+    config = yaml.safe_load(config_text)
     page = render(
         TEMPLATE,
         study=arguments.study,
         metric=arguments.metric,
         class_name=arguments.class_name,
         sections=[read_section(path, arguments, config) for path in arguments.datasets],
-        seed=config.get("seed", "not in the config"),
+        seed=config["study"]["seed"],
         commit=commit(REPOSITORY),
         versions=package_versions(PACKAGES),
         config=config_text,
@@ -46,12 +46,6 @@ def read_section(path: Path, arguments: argparse.Namespace, config: dict) -> Sec
         for row in rows_of(arguments.comparison, description.name)
         if (row["metric"], row["class"]) == headline
     ]
-    leader = judge([one for one in scores if (one.metric, one.class_name) == headline], differences).leader
-    chosen = [
-        one
-        for one in arguments.examples
-        if leader and one.parts[-3] == description.name and one.stem == f"examples_{leader.architecture}"
-    ]
     indexes = [one for one in arguments.indexes if one.parts[-3] == description.name]
     return section(
         description,
@@ -59,9 +53,13 @@ def read_section(path: Path, arguments: argparse.Namespace, config: dict) -> Sec
         differences,
         headline,
         findings=[row for one in arguments.findings if one.parts[-3] == description.name for row in read_table(one)],
-        warnings=warnings_of(config),
-        picture=picture(chosen[0], PICTURE_BYTES // len(arguments.datasets)) if chosen else None,
+        warnings=warnings_of(config["datasets"][description.name]),
+        pictures={
+            one.stem.removeprefix("examples_"): one for one in arguments.examples if one.parts[-3] == description.name
+        },
+        picture_bytes=PICTURE_BYTES // len(arguments.datasets),
         digest=data_digest(read_table(indexes[0])) if indexes else None,
+        raw_digest=config["raw_data"][description.name],
     )
 
 
@@ -69,8 +67,8 @@ def rows_of(tables: list[Path], dataset: str) -> list[dict[str, str]]:
     return [row for table in tables for row in read_table(table) if row["dataset"] == dataset]
 
 
-def warnings_of(config: dict) -> list[str]:
-    if config.get("split", {}).get("validation") != "images":
+def warnings_of(dataset: dict) -> list[str]:
+    if dataset["split"]["validation"] != "images":
         return []
     return [
         "Validation images were drawn within groups: patients may be in training and validation at once, so the "

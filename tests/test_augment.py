@@ -5,6 +5,9 @@ from dataclasses import replace
 import cv2
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from histoloom.augment import (
     Augmentation,
     augmented_tile,
@@ -15,8 +18,6 @@ from histoloom.augment import (
     remap,
     sample_rng,
 )
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 NONE = Augmentation.none()
 FULL = Augmentation(True, True, 30.0, 0.25, 8.0, 12.0, 4.0, 32, 0.2, 0.2, 0.3, 10.0)
@@ -98,7 +99,7 @@ def test_flips_alone_never_turn():
 def test_a_quarter_turn_by_map_is_rot90():
     image, mask = noise_image()
     quarter = np.array([[0.0, -1.0], [1.0, 0.0]])  # the tile's x looks along the image's y
-    tile, truth = remap(image, mask, 10, 20, *coordinate_map(64, quarter, np.zeros(2)))
+    tile, truth = remap(image, mask, (10, 20), *coordinate_map(64, quarter, np.zeros(2)))
     np.testing.assert_array_equal(tile, np.rot90(image[10:74, 20:84], 1))
     np.testing.assert_array_equal(truth, np.rot90(mask[10:74, 20:84], 1))
 

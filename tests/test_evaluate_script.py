@@ -23,6 +23,7 @@ MASKS = {"a": [[1, 1, 0, 0], [2, 2, 0, 255]], "b": [[0, 0, 1, 1]]}
 NUCLEI = {"a": [[1, 1, 0, 0], [2, 2, 0, 0]], "b": [[0, 0, 3, 3]]}
 REGIONS = {"a": [[1, 1, 0, 0], [1, 1, 0, 1]], "b": [[0, 0, 0, 1]]}
 FOUND = {"a": [[5, 5, 0, 0], [6, 6, 0, 0]], "b": [[0, 0, 0, 9]]}
+FOUND_CLASSES = [("a", 5, "epithelial"), ("a", 6, "epithelial"), ("b", 9, "epithelial")]
 
 
 def command(name: str, **flags: object) -> list[str]:
@@ -69,10 +70,11 @@ def prepare(folder: Path, has_instances: bool = True) -> None:
     write_json(folder / "dataset.json", {**facts, "licence": "", "citation": "", "facts": {}, "warnings": []})
     folds = [(0, "test", name, f"case {name}") for name in MASKS]
     write_table(folder / "folds.csv", ("fold", "part", "name", "group"), folds)
-    for model, regions, nuclei in (("unet", REGIONS, FOUND), ("all_background", None, None)):
+    for model, regions, nuclei, found in (("unet", REGIONS, FOUND, FOUND_CLASSES), ("all_background", None, None, [])):
         empty = {name: np.zeros_like(mask) for name, mask in MASKS.items()}
         write_maps(folder / model / "regions", regions or empty, write_image)
         write_maps(folder / model / "nuclei", nuclei or empty, write_instances)
+        write_table(folder / model / "nuclei.csv", ("name", "id", "class"), found)
 
 
 def evaluate(folder: Path, model: str) -> list[str]:
@@ -87,6 +89,7 @@ def evaluate(folder: Path, model: str) -> list[str]:
         architecture=model,
         regions=folder / model / "regions",
         nuclei=folder / model / "nuclei",
+        nuclei_table=folder / model / "nuclei.csv",
         counts=folder / model / "counts.csv",
     )
 
@@ -209,7 +212,7 @@ def test_a_missing_prediction_is_named_and_nothing_half_written_stays(tmp_path):
     prepare(tmp_path)
     (tmp_path / "unet" / "regions" / "b.png").unlink()
     assert "regions/b.png: missing; expected the prediction of image 'b'" in outcome(evaluate(tmp_path, "unet"))
-    assert sorted(path.name for path in (tmp_path / "unet").iterdir()) == ["nuclei", "regions"]
+    assert sorted(path.name for path in (tmp_path / "unet").iterdir()) == ["nuclei", "nuclei.csv", "regions"]
 
 
 def test_a_prediction_of_another_size_is_refused_with_both_sizes(tmp_path):
@@ -222,6 +225,18 @@ def test_a_prediction_of_an_unknown_class_is_refused_with_its_file(tmp_path):
     prepare(tmp_path)
     write_image(tmp_path / "unet" / "regions" / "b.png", np.full((1, 4), 3, np.uint8))
     assert "b.png: prediction holds class 3; expected 0 to 2" in outcome(evaluate(tmp_path, "unet"))
+
+
+def test_a_nucleus_without_a_class_is_refused(tmp_path):
+    prepare(tmp_path)
+    write_table(tmp_path / "unet" / "nuclei.csv", ("name", "id", "class"), FOUND_CLASSES[:1])
+    assert "nuclei/a.png: predicted nucleus 6 has no class" in outcome(evaluate(tmp_path, "unet"))
+
+
+def test_a_nucleus_of_an_unknown_class_is_refused_with_a_guess(tmp_path):
+    prepare(tmp_path)
+    write_table(tmp_path / "unet" / "nuclei.csv", ("name", "id", "class"), [("a", 5, "epithelia")])
+    assert "nucleus 5 of a is 'epithelia'; did you mean 'epithelial'?" in outcome(evaluate(tmp_path, "unet"))
 
 
 def test_a_dataset_without_nuclei_leaves_their_metrics_out_and_says_so(tmp_path, capsys):

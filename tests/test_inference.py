@@ -4,14 +4,13 @@ import runpy
 import sys
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
 import torch
 
 from histoloom.files import write_table
 from histoloom.images import write_image
-from histoloom.inference import downsampled, predict_image
+from histoloom.inference import predict_image
 from histoloom.networks import build_network, save_model
 from histoloom.prepared import INDEX_COLUMNS
 from histoloom.probabilities import quantised, read_probabilities
@@ -72,16 +71,6 @@ def test_tiles_go_through_the_network_in_batches():
     network = Redness()
     predicted(noise(12, 12), network=network, overlap=4, batch_size=5)  # 3 x 3 tiles: batches of 5 and 4
     assert network.batch == (4, 3, 12, 12)
-
-
-@pytest.mark.parametrize(("height", "width", "small"), [(40, 36, (20, 18)), (41, 35, (21, 18)), (1, 3, (1, 2))])
-def test_downsampled_size_is_rounded_up_and_area_is_averaged(height, width, small):
-    image = noise(height, width)
-    reduced = downsampled(image, 2)
-    assert reduced.shape[:2] == small
-    if (height, width) == (40, 36):
-        blocks = image.reshape(20, 2, 18, 2, 3).mean(axis=(1, 3))
-        assert np.abs(reduced - blocks).max() <= 0.5
 
 
 @pytest.mark.parametrize(("height", "width"), [(48, 36), (41, 35)])
@@ -161,8 +150,13 @@ def test_script_refuses_an_overlap_that_does_not_fit_and_leaves_nothing(study, m
     assert not (study / "probabilities").exists()
 
 
-def test_opencv_keeps_six_classes_apart_when_it_resamples():
-    planes = np.random.default_rng(0).random((5, 6, 6), dtype=np.float32)
-    together = cv2.resize(planes, (12, 10), interpolation=cv2.INTER_LINEAR)
-    for k in range(6):
-        assert np.allclose(together[..., k], cv2.resize(planes[..., k], (12, 10), interpolation=cv2.INTER_LINEAR))
+def test_six_classes_stay_apart_on_the_way_to_the_native_grid():
+    class Levels(torch.nn.Module):
+        def forward(self, images: torch.Tensor) -> torch.Tensor:
+            return torch.arange(6.0).view(1, 6, 1, 1) + 0 * images[:, :1]
+
+    card = {"classes": list("abcdef"), "tile_px": 12, "downsample": 2}
+    settings = {"overlap": 4, "window": "hann", "batch_size": 4, "device": torch.device("cpu")}
+    probabilities = predict_image(Levels(), card, noise(25, 31), **settings, precision=torch.float32)
+    expected = np.exp(np.arange(6)) / np.exp(np.arange(6)).sum()
+    assert np.abs(probabilities - expected).max() < 1e-6

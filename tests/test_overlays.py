@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+
 from histoloom.errors import InputError
 from histoloom.overlays import OKABE_ITO, class_colours, outlined
 

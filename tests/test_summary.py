@@ -169,6 +169,15 @@ def test_summary_rows_name_kind_averaging_and_counts():
     assert "pooled" in rows[-1][-1]
 
 
+def test_the_mean_over_classes_is_of_their_means_not_of_the_images():
+    # Dice of epithelial 0.5 and 1, of stroma only in the second image, 0: (0.75 + 0) / 2, where images give 0.5 each.
+    confusion = np.array([[[4, 0, 0], [2, 1, 0], [0, 0, 0]], [[4, 0, 0], [0, 3, 0], [5, 0, 0]]])
+    counts = Counts("lab", "unet", table([1, 1], [1, 1], "xy").images, confusion, np.zeros((2, 3, 4)))
+    rows = summary_rows(counts, "model", ["dice"], CLASSES, resample("xy", 20, rng()))
+    means = {row[4]: row[5] for row in rows if row[3] == "dice"}
+    assert (means["epithelial"], means["stroma"], means["mean"]) == (0.75, 0.0, 0.375)
+
+
 def test_the_definition_of_merged_nuclei_is_called_bpq():
     assert "(bPQ); image mean" in described("pq", "foreground", False)
 
@@ -206,6 +215,7 @@ def test_models_are_compared_with_each_other_and_with_each_baseline():
         for part in [table([1, 3], [2, 2], "xy")]
     ]
     rows = list(comparison_rows(counts, ["otsu"], ["dice"], ("background", "nucleus"), resample("xy", 20, rng())))
+    names = ("foreground", "mean", "background", "nucleus")
     pairs = [("unet", "deeplab"), ("unet", "otsu"), ("deeplab", "otsu")]
-    assert [row[1:5] for row in rows] == [("dice", name, *pair) for pair in pairs for name in ("foreground", "mean")]
+    assert [row[1:5] for row in rows] == [("dice", name, *pair) for pair in pairs for name in names]
     assert all(row[5:8] == (0.0, 0.0, 0.0) for row in rows)

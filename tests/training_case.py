@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[1]
 SIZE = 48
 SETTINGS = {
     "seed": 3, "epochs": 3, "repeats": 1, "batch-size": 2, "learning-rate": 0.01, "weight-decay": 0.0,
-    "schedule": "cosine", "loss": "bce + dice", "ema-decay": 0.9, "select-metric": "dice",
+    "schedule": "cosine", "loss": "bce + 0.5*cross_entropy", "ema-decay": 0.9, "select-metric": "dice",
     "select-class": "foreground", "precision": "float32", "probe-tiles": 2, "flip": "true", "right-angle": "true",
     "rotation-deg": 30, "scale": 0.2, "shear-deg": 5, "shift-px": 4, "elastic-px": 2, "elastic-grid-px": 16,
     "brightness": 0.1, "contrast": 0.1, "saturation": 0.1, "hue-deg": 5,
@@ -51,19 +51,22 @@ class TrainingCase:
         }  # fmt: skip
         return [word for key, value in values.items() for word in (f"--{key}", str(value))]
 
-    def command(self, script: str = "scripts/train.py") -> list[str]:
-        launcher = [sys.executable, "scripts/launch_training.py", "--processes", str(self.processes)]
-        return [*launcher, script, *self.flags()]
+    def command(self) -> list[str]:
+        launcher = ["scripts/launch_training.py", "--processes", str(self.processes)]
+        return [sys.executable, *launcher, "tests/faults/tiny_training.py", *self.flags()]
 
-    def train(self, script: str = "scripts/train.py", **environment: str) -> subprocess.CompletedProcess:
+    def train(self, **environment: str) -> subprocess.CompletedProcess:
         return subprocess.run(
-            self.command(script),
+            self.command(),
             cwd=ROOT,
             env=environment_with(**environment),
             capture_output=True,
             text=True,
             timeout=300,
         )
+
+    def train_until_killed(self, step: int, whom: str = "self", rank: int = 0) -> subprocess.CompletedProcess:
+        return self.train(KILL_AFTER_STEPS=str(step), KILL_WHOM=whom, KILL_RANK=str(rank))
 
     def result(self) -> dict[str, bytes]:
         """All that training leaves, but for the seconds it took."""

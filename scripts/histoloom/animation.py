@@ -17,7 +17,7 @@ from histoloom.palettes import indexed_image, palette, ramp
 INK, PAPER, ACCENT, TRACK, FAINT = (31, 41, 51), (255, 255, 255), (86, 180, 233), (82, 96, 109), (203, 210, 217)
 UNANNOTATED = (128, 128, 128)  # as hatched by overlays.outlined
 GAP_PX, HEADER_PX, FOOTER_PX, LABEL_PX, TEXT_PX = 6, 56, 30, 96, 17
-WIDTHS_PX = (900, 720, 560, 440, 340)  # tried in turn until the file is small enough
+WIDTHS_PX = (900, 720, 560, 440)  # tried in turn until the file is small enough
 
 
 @dataclass(frozen=True)
@@ -135,7 +135,7 @@ def _draw_header(
     pen.text((text * 0.8, height * 0.69), best, fill=FAINT, font=font(max(10, text - 4)), anchor="lm")
     pen.rectangle((0, height - bar, width, height), fill=TRACK)
     pen.rectangle((0, height - bar, round(width * (place + 1) / len(epochs)), height), fill=ACCENT)
-    _draw_scores(pen, place, epochs, (width * 0.64, height * 0.16, width - text, height * 0.76))
+    _draw_scores(pen, place, epochs, (width * 0.64, height * 0.16, float(width - text), height * 0.76))
 
 
 def _draw_scores(

@@ -73,7 +73,7 @@ def plain_tile(
     return np.array(image_part), np.array(mask_part)  # copies: a view would keep a memory map open
 
 
-def augmented_tile(
+def augmented_tile(  # noqa: PLR0917 - where, how and from what numbers, in the order of plain_tile
     image: UInt8[np.ndarray, "height width 3"],
     mask: UInt8[np.ndarray, "height width"],
     row: int,
@@ -95,7 +95,7 @@ def augmented_tile(
         if augmentation.elastic_px:
             map_x += elastic_field(tile_px, augmentation.elastic_px, augmentation.elastic_grid_px, rng)
             map_y += elastic_field(tile_px, augmentation.elastic_px, augmentation.elastic_grid_px, rng)
-        tile, truth = remap(image, mask, row, column, map_x, map_y)
+        tile, truth = remap(image, mask, (row, column), map_x, map_y)
     else:
         tile, truth = (_turned(pixels, turn) for pixels in plain_tile(image, mask, row, column, tile_px))
     if augmentation.recolours:
@@ -131,16 +131,15 @@ def elastic_field(
 def remap(
     image: UInt8[np.ndarray, "height width 3"],
     mask: UInt8[np.ndarray, "height width"],
-    row: int,
-    column: int,
+    corner: tuple[int, int],
     map_x: Float32[np.ndarray, "tile tile"],
     map_y: Float32[np.ndarray, "tile tile"],
 ) -> tuple[UInt8[np.ndarray, "tile tile 3"], UInt8[np.ndarray, "tile tile"]]:
-    """Look up image (linear) and mask (nearest) at a map counted from (row, column), mirrored beyond the edge."""
+    """Look up image (linear) and mask (nearest) at a map counted from corner (row, column), mirrored beyond edges."""
     top, left = math.floor(map_y.min()), math.floor(map_x.min())
     size = (math.ceil(map_y.max()) + 2 - top, math.ceil(map_x.max()) + 2 - left)
     maps = (map_x - np.float32(left), map_y - np.float32(top))
-    part, part_mask = (_crop(pixels, row + top, column + left, *size) for pixels in (image, mask))
+    part, part_mask = (_crop(pixels, corner[0] + top, corner[1] + left, *size) for pixels in (image, mask))
     return cv2.remap(part, *maps, cv2.INTER_LINEAR), cv2.remap(part_mask, *maps, cv2.INTER_NEAREST)
 
 

@@ -92,5 +92,6 @@ def estimate(
     sums, counts = group_totals(values, group, weights.shape[1])
     groups = int((counts > 0).any(axis=1).sum())
     mean = mean_of_columns(sums.sum(axis=0, keepdims=True), counts.sum(axis=0, keepdims=True))[0]
-    low, high = interval(mean_of_columns(weights @ sums, weights @ counts)) if groups > 1 else (np.nan, np.nan)
+    drawn = weights @ np.hstack([sums, counts])
+    low, high = interval(mean_of_columns(*np.hsplit(drawn, 2))) if groups > 1 else (np.nan, np.nan)
     return Estimate(float(mean), low, high, int((~np.isnan(values)).any(axis=1).sum()), groups)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from histoloom.bootstrap import Estimate, Resampling, estimate
-from histoloom.scores import ALL, FOREGROUND, MEAN, ImageScores, columns, image_scores
+from histoloom.scores import ImageScores, columns, image_scores
 from histoloom.stored_counts import Counts
 from histoloom.summary import cells
 
@@ -31,12 +31,11 @@ def comparison_rows(
     classes: Sequence[str],
     resampling: Resampling,
 ) -> Iterator[tuple]:
-    """Rows of comparison.csv: every pair of models, then each model against each baseline, for merged classes."""
+    """Rows of comparison.csv: every pair of models, then each model against each baseline."""
     for metric in metrics:
         scores = {part.architecture: image_scores(part, metric, classes, resampling) for part in counts}
         for first, second in compared(list(scores), baselines):
-            names = [name for name in (FOREGROUND, MEAN, ALL) if name in scores[first].values]
-            for name in names:
+            for name in scores[first].values:
                 found = paired_difference(scores[first], scores[second], name, classes, resampling)
                 yield (counts[0].dataset, metric, name, first, second, *cells(found))
 

@@ -42,13 +42,13 @@ BOUNDS = {
 }
 
 
-def complaint(files: Sequence[Path], overrides: Mapping[str, Any]) -> str:
+def complaint(files: Sequence[Path | str], overrides: Mapping[str, Any]) -> str:
     """All problems of a config as one page, or "" where there are none.
 
     `files` are merged as Snakemake does, later ones winning, `overrides` (from --config) last: dicts by key,
     anything else is replaced.
     """
-    problems = config_problems(files, overrides)
+    problems = config_problems([Path(file) for file in files], overrides)
     if not problems:
         return ""
     hidden = len(problems) - SHOWN

@@ -21,7 +21,8 @@ RESERVED = ("prepared", "inspection", "tiles", "figures", "report")
 def choice_problems(config: Mapping[str, Any]) -> list[Problem]:
     """(key, message) of everything that a schema cannot see."""
     config = _complete(config)
-    pairs = [(dataset, name) for dataset in _chosen(config, "datasets") for name in _chosen(config, "architectures")]
+    datasets, architectures = _chosen(config, "datasets"), _chosen(config, "architectures")
+    pairs = [(dataset, architecture) for dataset in datasets for architecture in architectures]
     return [
         *_study_problems(config),
         *_name_problems(config),
@@ -31,7 +32,7 @@ def choice_problems(config: Mapping[str, Any]) -> list[Problem]:
             for name in config["architectures"]
             for problem in _plugin_problems(config, "architectures", name, "network")
         ),
-        *(problem for dataset in _chosen(config, "datasets") for problem in _dataset_problems(config, dataset)),
+        *(problem for dataset in datasets for problem in _dataset_problems(config, dataset)),
         *(problem for pair in pairs for problem in _train_problems(config, *pair)),
     ]
 
@@ -42,7 +43,8 @@ def _complete(config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _chosen(config: Mapping[str, Any], kind: str) -> list[str]:
-    return [name for name in config["study"].get(kind, []) if name in config[kind]]
+    # Where none of the chosen is known, "" stands for one without values of its own: the sections are checked still.
+    return [name for name in config["study"].get(kind, []) if name in config[kind]] or [""]
 
 
 def _study_problems(config: Mapping[str, Any]) -> Iterator[Problem]:
@@ -86,12 +88,16 @@ def _plugin_problems(config: Mapping[str, Any], kind: str, name: str, role: str)
 
 
 def _dataset_problems(config: Mapping[str, Any], dataset: str) -> Iterator[Problem]:
-    entry = config["datasets"][dataset]
+    entry = config["datasets"].get(dataset, {})
     if "{samples}" in entry.get("root", "") and "samples" not in config["study"]:
         yield ("datasets", dataset, "root"), "has {samples}, but study.samples is not set; expected a folder; set it"
     elif "root" in entry and not raw_folder(config, dataset).is_dir():
         cure = f"to get it: {entry['obtain']}" if "obtain" in entry else "lay the data there or change root"
         yield ("datasets", dataset, "root"), f"no folder {raw_folder(config, dataset)}; expected the raw data; {cure}"
+    split = section(config, "split", dataset)
+    if (split.get("scheme"), split.get("validation"), split.get("fold_count")) == ("grouped", "groups", 2):
+        message = "2; expected 3 or more, since one fold tests and one validates; raise it, or set validation: images"
+        yield _owner(config, "split", "fold_count", dataset), message
     tiles = section(config, "tiles", dataset)
     if tiles.get("stride_px", 0) > tiles.get("tile_px", float("inf")):
         message = f"{tiles['stride_px']}; expected at most tile_px ({tiles['tile_px']}), else pixels are left out"

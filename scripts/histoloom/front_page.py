@@ -7,6 +7,7 @@ import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 import jinja2
 from PIL import Image
@@ -61,7 +62,22 @@ class Section:
     warnings: tuple[str, ...]
     skipped: tuple[str, ...]
     picture: Picture | None
-    digest: str | None
+    digest: str | None  # of the prepared images' pixels
+    raw_digest: str | None  # of the raw data that was read
+
+    @property
+    def second_name(self) -> str:
+        """The model with the second highest mean, empty where there is none."""
+        names = self._names("model")
+        return names[1] if len(names) > 1 else ""
+
+    @property
+    def baseline_name(self) -> str:
+        """The baseline with the highest mean, empty where there is none."""
+        return (self._names("baseline") or [""])[0]
+
+    def _names(self, kind: str) -> list[str]:
+        return [row.score.architecture for row in self.rows if row.score.kind == kind and row.score.mean is not None]
 
 
 def section(
@@ -72,13 +88,19 @@ def section(
     *,
     findings: Sequence[Mapping[str, str]] = (),
     warnings: Sequence[str] = (),
-    picture: Picture | None = None,
+    pictures: Mapping[str, Path] = MappingProxyType({}),
+    picture_bytes: int = 500_000,
     digest: str | None = None,
+    raw_digest: str | None = None,
 ) -> Section:
-    """Gather what is said of one dataset; `headline` is (metric, class), `differences` are of that metric and class."""
+    """Gather what is said of one dataset; `headline` is (metric, class), `differences` are of that metric and class.
+
+    `pictures` are example figures by architecture, of which that of the leader is embedded.
+    """
     chosen = [one for one in scores if (one.metric, one.class_name) == headline]
     verdict = judge(chosen, differences)
     rows = tuple(_row(one, verdict, differences) for one in ranked(chosen))
+    shown = pictures.get(verdict.leader.architecture) if verdict.leader else None
     ends = [value for one in chosen for value in (one.mean, one.low, one.high) if value is not None]
     return Section(
         description=description,
@@ -88,9 +110,10 @@ def section(
         table=score_table(scores),
         findings=tuple(sorted(findings, key=lambda one: SEVERITIES.index(one["severity"]))),
         warnings=(*description.warnings, *warnings),
-        skipped=tuple(skipped(description, scores, chosen, has_picture=picture is not None)),
-        picture=picture,
+        skipped=tuple(skipped(description, scores, chosen, has_picture=shown is not None)),
+        picture=picture(shown, picture_bytes) if shown else None,
         digest=digest,
+        raw_digest=raw_digest,
     )
 
 
@@ -111,12 +134,12 @@ def skipped(
     """Say what is not in the tables, and why."""
     if not chosen:
         yield "The headline metric: no row of the summary has it."
-    undefined = sorted({f"{one.metric} of {one.class_name}" for one in scores if one.mean is None})
-    if undefined:
-        yield f"Undefined, because the class is in no image's truth or prediction: {', '.join(undefined)}."
+    for name in sorted({one.architecture for one in scores if one.mean is None}):
+        lost = [f"{one.metric} of {one.class_name}" for one in scores if one.architecture == name and one.mean is None]
+        yield f"Undefined for {name}, as no image has what the definition needs: {', '.join(lost)}."
     most = max((one.images for one in scores), default=0)
     yield from (
-        f"{most - one.images} of {most} images do not count in the headline mean of {one.architecture}: undefined there."
+        f"{most - one.images} of {most} images do not count in the headline mean of {one.architecture}: undefined."
         for one in ranked(chosen)
         if one.images < most
     )
@@ -141,7 +164,8 @@ def picture(path: Path, largest_bytes: int) -> Picture:
         pixels.resize(size, Image.Resampling.LANCZOS).save(buffer, "JPEG", quality=82, optimize=True)
         if buffer.tell() <= largest_bytes:
             break
-    lines = textwrap.wrap(base64.b64encode(buffer.getvalue()).decode(), BASE64_LINE)
+    code = base64.b64encode(buffer.getvalue()).decode()
+    lines = [code[start : start + BASE64_LINE] for start in range(0, len(code), BASE64_LINE)]
     return Picture("data:image/jpeg;base64," + "\n".join(lines), description, *size)
 
 
@@ -155,7 +179,6 @@ def render(template: Path, **values: object) -> str:
         undefined=jinja2.StrictUndefined,
     )
     environment.filters["number"] = number
-    environment.globals["between"] = between
     return environment.get_template(template.name).render(**values)
 
 
@@ -167,7 +190,7 @@ def restructured(title: str, page: str) -> str:
     """
     assert "</script" not in page.lower() and "<!--" not in page
     safe = re.sub(r"\{(?=[{%#])", "&#123;", page)
-    heading = re.sub(r"([^\w\s])", r"\\\1", " ".join(title.split()))
+    heading = re.sub(r"([^\w\s]|_)", r"\\\1", " ".join(title.split()))
     return f"{heading}\n{'=' * max(4, 2 * len(heading))}\n\n.. raw:: html\n\n{textwrap.indent(safe, '   ')}\n"
 
 

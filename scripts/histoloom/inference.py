@@ -10,6 +10,7 @@ import torch
 from jaxtyping import Float32, UInt8
 from torch import nn
 
+from histoloom.downsample import downsampled_image
 from histoloom.networks import network_input
 from histoloom.targets import class_probabilities
 from histoloom.tiling import blend, mirrored_tile, tile_grid, window_weights
@@ -32,7 +33,7 @@ def predict_image(
     `overlap` of them, predicted in batches at `precision`, blended by `window`, and brought back to its own grid.
     The network, in eval mode, is moved to `device`.
     """
-    small = downsampled(image, card["downsample"])
+    small = downsampled_image(image, card["downsample"])
     height, width = small.shape[:2]
     class_count = len(card["classes"])
     network.to(device=device, memory_format=torch.channels_last)
@@ -41,17 +42,7 @@ def predict_image(
     probabilities = np.empty((height, width, class_count), np.float32)
     for first, band in blend(tiles, height, width, class_count, window_weights(card["tile_px"], window)):
         probabilities[first : first + len(band)] = band
-    return _resampled(probabilities, image.shape[:2])
-
-
-def downsampled(
-    image: UInt8[np.ndarray, "height width 3"], factor: int
-) -> UInt8[np.ndarray, "small_height small_width 3"]:
-    """The image at 1/factor of its resolution, by area, its size rounded up; the same as training reads."""
-    if factor == 1:
-        return image
-    height, width = image.shape[:2]
-    return cv2.resize(image, (-(-width // factor), -(-height // factor)), interpolation=cv2.INTER_AREA)
+    return _native(probabilities, card["downsample"], image.shape[:2])
 
 
 def _predicted_tiles(
@@ -83,9 +74,11 @@ def _tile_probabilities(
     return class_probabilities(output, classes).permute(0, 2, 3, 1).cpu().numpy()
 
 
-def _resampled(
-    probabilities: Float32[np.ndarray, "small_height small_width classes"], shape: tuple[int, int]
+def _native(
+    probabilities: Float32[np.ndarray, "small_height small_width classes"], factor: int, shape: tuple[int, int]
 ) -> Float32[np.ndarray, "height width classes"]:
-    if probabilities.shape[:2] != shape:
-        probabilities = cv2.resize(probabilities, shape[::-1], interpolation=cv2.INTER_LINEAR)
+    if factor > 1:
+        # Each pixel stands for a block of factor x factor; the last blocks may reach beyond the image.
+        size = (probabilities.shape[1] * factor, probabilities.shape[0] * factor)
+        probabilities = cv2.resize(probabilities, size, interpolation=cv2.INTER_LINEAR)[: shape[0], : shape[1]]
     return probabilities / probabilities.sum(axis=2, keepdims=True)

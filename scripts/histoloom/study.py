@@ -15,6 +15,8 @@ from histoloom.workflow import SCRIPTS, fingerprint, flags, raw_digest
 
 # How training runs, not what it gives: these reach the rule as threads and resources, which never cause a rerun.
 RUN_KEYS = ("processes", "threads_per_process", "loader_workers", "checkpoint_minutes")
+DATASET_SECTIONS = ("inspect", "split", "tiles", "evaluate")
+TABLES = ("summary", "comparison", "inspection/classes")
 POSTPROCESS_KEYS = ("method", "min_area_px", "min_distance_px")
 CACHE = Path(".snakemake", "raw_data")
 
@@ -45,6 +47,8 @@ class Study:
         self.datasets = list(config["study"]["datasets"])
         self.architectures = list(config["study"]["architectures"])
         self.baselines = list(config["study"]["baselines"])
+        self.tables = list(TABLES)  # of a dataset, that the report shows
+        self.table_pattern = _either(self.tables)
         self.predictors = [*self.architectures, *self.baselines]
         self.architecture_pattern = _either(self.architectures)
         self.baseline_pattern = _either(self.baselines)
@@ -52,15 +56,6 @@ class Study:
     def folds(self, wildcards: Any) -> list[int]:
         """Numbers of the dataset's folds, from 0."""
         return list(range(section(self.config, "split", wildcards.dataset)["fold_count"]))
-
-    def of_folds(self, pattern: str) -> list[str]:
-        """`pattern` filled in for every dataset, architecture and fold of the study."""
-        return [
-            pattern.format(dataset=dataset, architecture=architecture, fold=fold)
-            for dataset in self.datasets
-            for architecture in self.architectures
-            for fold in range(section(self.config, "split", dataset)["fold_count"])
-        ]
 
     def code_of(self, script: str) -> Callable[[Any], str]:
         """The fingerprint of scripts/`script`.py as a function of wildcards, taken when a job asks for it."""
@@ -186,13 +181,18 @@ class Study:
         return flags({"study": self.config["study"]["name"]} | _headline(self.config["evaluate"]))
 
     def recorded(self, wildcards: Any) -> str:
-        """The config as JSON with only the chosen of its catalogues, and under raw_data the digest of what was read."""
-        chosen = {kind: self._chosen(kind) for kind in ("datasets", "architectures")}
-        digests = {dataset: _raw_digest(self.config, dataset) for dataset in self.datasets}
-        return json.dumps({**self.config, **chosen, "raw_data": digests})
+        """The config as JSON: of its catalogues the chosen entries, each dataset's own sections complete.
 
-    def _chosen(self, kind: str) -> dict[str, Any]:
-        return {name: self.config[kind][name] for name in self.config["study"][kind]}
+        Under raw_data stands the digest of what was read for each dataset.
+        """
+        datasets = {dataset: self._complete(dataset) for dataset in self.datasets}
+        architectures = {name: self.config["architectures"][name] for name in self.architectures}
+        digests = {dataset: _raw_digest(self.config, dataset) for dataset in self.datasets}
+        return json.dumps({**self.config, "datasets": datasets, "architectures": architectures, "raw_data": digests})
+
+    def _complete(self, dataset: str) -> dict[str, Any]:
+        sections = {name: section(self.config, name, dataset) for name in DATASET_SECTIONS}
+        return {**self.config["datasets"][dataset], **sections}
 
     def _train(self, wildcards: Any) -> dict[str, Any]:
         return section(self.config, "train", wildcards.dataset, wildcards.architecture)

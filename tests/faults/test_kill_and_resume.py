@@ -9,7 +9,6 @@ import pytest
 
 from tests.training_case import ROOT, environment_with, make_case
 
-DRIVER = "tests/faults/train_until_killed.py"
 STEPS = 12  # 3 epochs of 8 windows in batches of 2
 
 
@@ -36,7 +35,7 @@ def test_killed_at_fixed_steps_it_ends_in_the_same_bytes(tmp_path, processes):
     # Within the first epoch, at the last step of an epoch, and of another rank where there is one. Steps count from
     # each start; after a kill at step k training goes on from the checkpoint of step k - 1.
     for steps, whom, rank in ((3, "self", 0), (2, "agent", 0), (6, "self", processes - 1)):
-        stopped = killed.train(DRIVER, KILL_AFTER_STEPS=str(steps), KILL_WHOM=whom, KILL_RANK=str(rank))
+        stopped = killed.train_until_killed(steps, whom, rank)
         assert stopped.returncode != 0, stopped.stderr
         assert not killed.outputs["model"].exists()
     done = killed.train()
@@ -66,7 +65,7 @@ def test_killed_at_random_times_it_ends_in_the_same_bytes(tmp_path):
 
 def test_no_process_outlives_its_killed_agent(tmp_path):
     case = make_case(tmp_path / "case", loader_workers=2, processes=2)
-    case.train(DRIVER, KILL_AFTER_STEPS="2", KILL_WHOM="agent", KILL_RANK="0")
+    case.train_until_killed(2, "agent")
     deadline = time.monotonic() + 10
     while training_processes(tmp_path) and time.monotonic() < deadline:
         time.sleep(0.2)
@@ -75,9 +74,9 @@ def test_no_process_outlives_its_killed_agent(tmp_path):
 
 def test_an_unfinished_state_is_not_taken_up_by_other_settings_or_other_code(tmp_path):
     case = make_case(tmp_path / "case")
-    case.train(DRIVER, KILL_AFTER_STEPS="2", KILL_WHOM="self", KILL_RANK="0")
+    case.train_until_killed(2)
     case.settings = {"learning-rate": 0.02}
-    case.train(DRIVER, KILL_AFTER_STEPS="2", KILL_WHOM="self", KILL_RANK="0")
+    case.train_until_killed(2)
     case.code = "other"
-    case.train(DRIVER, KILL_AFTER_STEPS="2", KILL_WHOM="self", KILL_RANK="0")
+    case.train_until_killed(2)
     assert len(list(case.folder.glob("state/*"))) == 3

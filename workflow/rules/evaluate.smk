@@ -11,6 +11,7 @@ rule evaluate:
         folds="results/{dataset}/folds.csv",
         regions="results/{dataset}/{architecture}/fold{fold}/regions",
         nuclei="results/{dataset}/{architecture}/fold{fold}/nuclei",
+        nuclei_table="results/{dataset}/{architecture}/fold{fold}/nuclei.csv",
     output:
         counts="results/{dataset}/{architecture}/fold{fold}/counts.csv",
     log:
@@ -33,6 +34,7 @@ rule evaluate:
             --architecture {wildcards.architecture:q} \
             --regions {input.regions:q} \
             --nuclei {input.nuclei:q} \
+            --nuclei-table {input.nuclei_table:q} \
             --counts {output.counts:q} > {log:q} 2>&1
         """
 
@@ -48,20 +50,8 @@ rule summarise:
         description="results/{dataset}/prepared/dataset.json",
     output:
         scores="results/{dataset}/scores.csv",
-        summary=report(
-            "results/{dataset}/summary.csv",
-            category="Scores",
-            subcategory="{dataset}",
-            labels={"shown": "summary"},
-            caption="../report/summary.rst",
-        ),
-        comparison=report(
-            "results/{dataset}/comparison.csv",
-            category="Scores",
-            subcategory="{dataset}",
-            labels={"shown": "comparison"},
-            caption="../report/comparison.rst",
-        ),
+        summary="results/{dataset}/summary.csv",
+        comparison="results/{dataset}/comparison.csv",
     log:
         "logs/summarise/{dataset}.log",
     benchmark:

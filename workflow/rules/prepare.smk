@@ -41,20 +41,8 @@ rule inspect:
         index="results/{dataset}/prepared/index.csv",
         description="results/{dataset}/prepared/dataset.json",
     output:
-        findings=report(
-            "results/{dataset}/inspection/findings.csv",
-            category="Data",
-            subcategory="{dataset}",
-            labels={"shown": "findings"},
-            caption="../report/findings.rst",
-        ),
-        classes=report(
-            "results/{dataset}/inspection/classes.csv",
-            category="Data",
-            subcategory="{dataset}",
-            labels={"shown": "classes"},
-            caption="../report/classes.rst",
-        ),
+        findings="results/{dataset}/inspection/findings.csv",
+        classes="results/{dataset}/inspection/classes.csv",
         sheet=report(
             "results/{dataset}/inspection/sheet.png",
             category="Data",

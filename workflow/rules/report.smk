@@ -14,7 +14,7 @@ rule draw_curves:
             "results/{dataset}/figures/curves.png",
             category="Training",
             subcategory="{dataset}",
-            labels={"shown": "curves", "architecture": "all", "fold": "all"},
+            labels={"shown": "curves"},
             caption="../report/curves.rst",
         ),
     log:
@@ -83,16 +83,10 @@ rule draw_examples:
             "results/{dataset}/figures/examples_{architecture}.png",
             category="Examples",
             subcategory="{dataset}",
-            labels={"shown": "images", "architecture": "{architecture}"},
+            labels={"shown": "{architecture}"},
             caption="../report/examples.rst",
         ),
-        table=report(
-            "results/{dataset}/figures/examples_{architecture}.csv",
-            category="Examples",
-            subcategory="{dataset}",
-            labels={"shown": "their scores", "architecture": "{architecture}"},
-            caption="../report/examples.rst",
-        ),
+        table="results/{dataset}/figures/examples_{architecture}.csv",
     log:
         "logs/draw_examples/{dataset}/{architecture}.log",
     benchmark:
@@ -116,15 +110,71 @@ rule draw_examples:
         """
 
 
+rule write_animations_page:
+    "Put the animations of all folds on one page, since the report shows pages but no animations."
+    input:
+        gifs=collect(
+            "results/{{dataset}}/{{architecture}}/fold{fold}/epochs.gif",
+            fold=study.folds,
+        ),
+        template="workflow/report/animations.html.j2",
+    output:
+        page=report(
+            "results/{dataset}/figures/epochs_{architecture}.html",
+            category="Training",
+            subcategory="{dataset}",
+            labels={"shown": "epochs of {architecture}"},
+            caption="../report/epochs.rst",
+        ),
+    log:
+        "logs/write_animations_page/{dataset}/{architecture}.log",
+    conda:
+        "../../envs/environment.yaml"
+    params:
+        code=study.code_of("write_animations_page"),
+    shell:
+        """
+        python scripts/write_animations_page.py \
+            --gif {input.gifs:q} \
+            --title "{wildcards.architecture} on {wildcards.dataset}" \
+            --html {output.page:q} > {log:q} 2>&1
+        """
+
+
+rule write_table_page:
+    "Put a table on a page, since the report shows pages but no tables."
+    input:
+        table="results/{dataset}/{table}.csv",
+        template="workflow/report/table.html.j2",
+    output:
+        page=report(
+            "results/{dataset}/figures/{table}.html",
+            category="Tables",
+            subcategory="{dataset}",
+            labels={"shown": "{table}"},
+            caption="../report/table.rst",
+        ),
+    log:
+        "logs/write_table_page/{dataset}/{table}.log",
+    conda:
+        "../../envs/environment.yaml"
+    wildcard_constraints:
+        table=study.table_pattern,
+    params:
+        code=study.code_of("write_table_page"),
+    shell:
+        """
+        python scripts/write_table_page.py \
+            --summary {input.table:q} \
+            --title "{wildcards.table} of {wildcards.dataset}" \
+            --html {output.page:q} > {log:q} 2>&1
+        """
+
+
 rule record_config:
     "Record the config as resolved, and which raw data was read."
     output:
-        config=report(
-            "results/report/config.yaml",
-            category="Provenance",
-            labels={"shown": "config"},
-            caption="../report/config.rst",
-        ),
+        config="results/report/config.yaml",
     log:
         "logs/record_config.log",
     conda:
@@ -152,6 +202,8 @@ rule write_front_page:
         ),
         findings=collect("results/{dataset}/inspection/findings.csv", dataset=study.datasets),
         descriptions=collect("results/{dataset}/prepared/dataset.json", dataset=study.datasets),
+        indexes=collect("results/{dataset}/prepared/index.csv", dataset=study.datasets),
+        template="workflow/report/front_page.html.j2",
         config="results/report/config.yaml",
     output:
         front="results/report/front.rst",
@@ -171,6 +223,7 @@ rule write_front_page:
             --examples {input.examples:q} \
             --findings {input.findings:q} \
             --datasets {input.descriptions:q} \
+            --indexes {input.indexes:q} \
             --config {input.config:q} \
             --front {output.front:q} > {log:q} 2>&1
         """

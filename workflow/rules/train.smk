@@ -62,13 +62,7 @@ rule render_epochs:
         history="results/{dataset}/{architecture}/fold{fold}/history.csv",
         description="results/{dataset}/prepared/dataset.json",
     output:
-        gif=report(
-            "results/{dataset}/{architecture}/fold{fold}/epochs.gif",
-            category="Training",
-            subcategory="{dataset}",
-            labels={"shown": "epochs", "architecture": "{architecture}", "fold": "{fold}"},
-            caption="../report/epochs.rst",
-        ),
+        gif="results/{dataset}/{architecture}/fold{fold}/epochs.gif",
     log:
         "logs/render_epochs/{dataset}/{architecture}/fold{fold}.log",
     benchmark:

@@ -179,4 +179,6 @@ def _draw_legends(figure: Figure, examples: Sequence[Example], classes: Sequence
         if case in shown
     ]
     for handles, title, corner in ((outlines, "outlines", "lower left"), (areas, "agreement", "lower right")):
-        figure.legend(handles=handles, title=title, loc=corner, ncols=LEGEND_COLUMNS, alignment="left", borderaxespad=0.6)
+        figure.legend(
+            handles=handles, title=title, loc=corner, ncols=LEGEND_COLUMNS, alignment="left", borderaxespad=0.6
+        )

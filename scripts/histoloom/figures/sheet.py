@@ -16,7 +16,7 @@ from matplotlib.patches import Patch
 from histoloom.errors import InputError
 from histoloom.figures.style import MUTED, PALE, house_style
 from histoloom.inspection import Measured
-from histoloom.overlays import class_colours, outlined
+from histoloom.overlays import HATCH_GREY, class_colours, outlined
 from histoloom.prepared import IndexRow
 from histoloom.sample import IGNORE
 
@@ -51,6 +51,11 @@ def choose_examples(images: Sequence[Measured], count: int) -> list[IndexRow]:
         strata[image.row.stratum].append(image.row)
     places = Counter(in_turn([[stratum] * len(strata[stratum]) for stratum in sorted(strata)])[:count])
     return in_turn([_spread(strata[stratum], places[stratum]) for stratum in sorted(places)])
+
+
+def drawn_colours(classes: Sequence[str]) -> UInt8[np.ndarray, "drawn 3"]:
+    """Colours of lines, hatching, text and paper, which a PNG with few colours must keep as they are."""
+    return np.concatenate([class_colours(len(classes)), np.array([[0] * 3, [HATCH_GREY] * 3, [255] * 3], np.uint8)])
 
 
 def in_turn(queues: Sequence[Sequence]) -> list:

@@ -5,7 +5,7 @@ from jaxtyping import Float, Float64
 
 
 def pq(pairs: Float[np.ndarray, "images classes 4"]) -> Float64[np.ndarray, "images classes"]:
-    """Panoptic quality of nuclei paired at IoU > 0.5, in [0, 1]; NaN where truth and prediction have none, 0 where one.
+    """Panoptic quality (pairs of IoU > 0.5) in [0, 1]; NaN where truth and prediction have no nucleus, 0 where one has.
 
     pairs[i, c] holds the true positives, false positives, false negatives and the sum of IoU of class c in image i.
     PQ = DQ * SQ; a class without any pair has DQ 0 and no SQ, and its PQ is 0.

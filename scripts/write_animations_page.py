@@ -1,0 +1,35 @@
+"""Write a page with the animations of all folds, since Snakemake's report offers a GIF only for download."""
+
+import argparse
+from pathlib import Path
+
+from histoloom.errors import run
+from histoloom.files import write_text
+from histoloom.report_pages import animations_page
+
+TEMPLATE = Path(__file__).resolve().parents[1] / "workflow" / "report" / "animations.html.j2"
+
+
+def main() -> None:
+    arguments = parse()
+    gifs = {path.parent.name: path.read_bytes() for path in arguments.gif}
+    write_text(arguments.html, animations_page(TEMPLATE, arguments.title, gifs))
+
+
+def parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument(
+        "--gif",
+        type=Path,
+        nargs="+",
+        required=True,
+        metavar="GIF",
+        help="animations; a path ends in fold<k>/epochs.gif",
+    )
+    parser.add_argument("--title", required=True, metavar="TEXT", help="title of the page")
+    parser.add_argument("--html", type=Path, required=True, metavar="HTML", help="page to write")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    run(main)
