@@ -14,7 +14,6 @@ from dataclasses import asdict
 from pathlib import Path
 
 import torch
-from histoloom.tiles import TileStore, read_windows
 from tqdm import tqdm
 
 from histoloom.arguments import pair
@@ -36,6 +35,7 @@ from histoloom.prepared import read_description
 from histoloom.probes import probe_tiles, write_epoch, write_probes
 from histoloom.settings import TrainSettings
 from histoloom.targets import output_count
+from histoloom.tiles import TileStore, read_windows
 from histoloom.training import Task, predicted_classes, selection_score, train_one_epoch, validate
 
 

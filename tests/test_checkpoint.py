@@ -6,6 +6,7 @@ import pickle
 
 import pytest
 import torch
+
 from histoloom import checkpoint
 from histoloom.checkpoint import leased, load_checkpoint, save_checkpoint
 from histoloom.errors import InputError
@@ -52,7 +53,7 @@ def test_a_damaged_checkpoint_is_passed_over_with_a_warning(tmp_path, damage):
 
 def test_the_state_of_another_run_is_refused(tmp_path):
     save_checkpoint(tmp_path, state(1, "other"), epoch=1, step=1)
-    with pytest.raises(InputError, match="state of another run.*expected abc; remove the folder"):
+    with pytest.raises(InputError, match=r"state of another run.*expected abc; remove the folder"):
         load_checkpoint(tmp_path, "abc")
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
+
 from histoloom.distributed import Ranks
 from histoloom.errors import InputError
 
@@ -27,5 +28,7 @@ def test_two_ranks_give_the_loss_the_gradient_and_the_statistics_of_one():
 
 
 def test_a_batch_that_cannot_be_shared_out_evenly_is_refused():
-    with pytest.raises(InputError, match="batch_size 5 over 2 processes; expected a multiple; change train.batch_size"):
+    with pytest.raises(
+        InputError, match=r"batch_size 5 over 2 processes; expected a multiple; change train.batch_size"
+    ):
         Ranks(0, 2, torch.device("cpu")).share_of(5)

@@ -2,9 +2,10 @@
 
 import pytest
 import torch
+from torch.nn import functional
+
 from histoloom import plugins
 from histoloom.training import objective
-from torch.nn import functional
 
 LOSSES = plugins.names("losses")
 

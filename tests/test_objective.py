@@ -1,6 +1,7 @@
 """The objective as text."""
 
 import pytest
+
 from histoloom.errors import InputError
 from histoloom.objective import loss_terms
 

@@ -36,7 +36,7 @@ class TrainSettings:
     shift_px: float = setting("Largest random shift in pixels, both ways.")
     elastic_px: float = setting("Standard deviation of the elastic displacement in pixels.")
     elastic_grid_px: int = setting("Distance in pixels between the nodes of the elastic displacement.")
-    brightness: float = setting("Random brightness change, as a share of full scale, both ways.")
+    brightness: float = setting("Random brightness factor between 1-x and 1+x.")
     contrast: float = setting("Random contrast factor between 1-x and 1+x.")
     saturation: float = setting("Random saturation factor between 1-x and 1+x.")
     hue_deg: float = setting("Largest random hue rotation in degrees, both ways.")

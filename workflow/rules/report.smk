@@ -136,7 +136,7 @@ rule write_animations_page:
         """
         python scripts/write_animations_page.py \
             --gif {input.gifs:q} \
-            --title "{wildcards.architecture} on {wildcards.dataset}" \
+            --title {wildcards.architecture:q}" on "{wildcards.dataset:q} \
             --html {output.page:q} > {log:q} 2>&1
         """
 
@@ -166,7 +166,7 @@ rule write_table_page:
         """
         python scripts/write_table_page.py \
             --summary {input.table:q} \
-            --title "{wildcards.table} of {wildcards.dataset}" \
+            --title {wildcards.table:q}" of "{wildcards.dataset:q} \
             --html {output.page:q} > {log:q} 2>&1
         """
 

@@ -48,7 +48,7 @@ rule train:
             --threads-per-process {resources.threads_per_process:q} \
             --loader-workers {resources.loader_workers:q} \
             --checkpoint-minutes {resources.checkpoint_minutes:q} \
-            --state "results/{wildcards.dataset}/{wildcards.architecture}/fold{wildcards.fold}/state" \
+            --state results/{wildcards.dataset:q}/{wildcards.architecture:q}/fold{wildcards.fold:q}/state \
             --model {output.model:q} \
             --history {output.history:q} \
             --epochs-folder {output.epochs:q} > {log:q} 2>&1
