@@ -17,7 +17,7 @@ from histoloom.palettes import indexed_image, palette, ramp
 INK, PAPER, ACCENT, TRACK, FAINT = (31, 41, 51), (255, 255, 255), (86, 180, 233), (82, 96, 109), (203, 210, 217)
 UNANNOTATED = (128, 128, 128)  # as hatched by overlays.outlined
 GAP_PX, HEADER_PX, FOOTER_PX, LABEL_PX, TEXT_PX = 6, 56, 30, 96, 17
-WIDTHS_PX = (900, 720, 560, 440)  # tried in turn until the file is small enough
+WIDTHS_PX = (680, 560, 440)  # tried in turn until the file is small enough
 
 
 @dataclass(frozen=True)
