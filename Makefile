@@ -39,7 +39,7 @@ lock:  ## resolve envs/requirements.in into envs/lock.txt anew (needs uv)
 demo-data: $(DEMO)/pannuke $(DEMO)/brecahad  ## make the demo's images: H&E-like, by rule and seed, as PanNuke and BreCaHAD lie
 
 # One command makes both folders.
-$(DEMO)/pannuke $(DEMO)/brecahad &: scripts/make_demo_data.py scripts/histoloom/demo_datasets.py scripts/histoloom/demo_images.py | env
+$(DEMO)/pannuke $(DEMO)/brecahad &: scripts/make_demo_data.py scripts/histoloom/prepare/demo_datasets.py scripts/histoloom/prepare/demo_images.py | env
 	python scripts/make_demo_data.py --pannuke $(DEMO)/pannuke --brecahad $(DEMO)/brecahad \
 	  --seed 0 --patches-per-fold 16 --images-per-case 4
 
@@ -72,5 +72,5 @@ lint: demo-data  ## check style and rules
 	snakemake --lint
 
 clean:  ## remove results, logs and the demo's images, not the environment
-	rm -rf results/* logs benchmark data/demo data/real_samples .snakemake
-	git checkout -- results/README.md
+	find results -mindepth 1 -maxdepth 1 ! -name README.md -exec rm -rf {} +
+	rm -rf logs benchmark data/demo data/real_samples .snakemake

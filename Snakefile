@@ -10,8 +10,8 @@ sys.path.insert(0, str(Path(workflow.basedir) / "scripts"))
 # The scripts run on the Python that runs Snakemake, also where its environment was not activated.
 os.environ.update(PATH=os.pathsep.join([str(Path(sys.executable).parent), *os.get_exec_path()]))
 
-from histoloom.config import complaint
-from histoloom.study import Study
+from histoloom.study.check import complaint
+from histoloom.study.study import Study
 
 base = [] if workflow.config_settings.replace_workflow_config else ["config/config.yaml"]
 # Before Snakemake reads the config, since it takes the last of two equal keys and any misspelt one.
@@ -25,7 +25,7 @@ configfile: "config/config.yaml"
 study = Study(config)
 
 
-report: "results/report/front.rst"
+report: f"results/report/{study.slug}/front.rst"
 
 
 localrules:
@@ -45,7 +45,7 @@ wildcard_constraints:
 rule all:
     "The whole study: the front page of its report, and all that the report shows."
     input:
-        "results/report/front.rst",
+        f"results/report/{study.slug}/front.rst",
         collect("results/{d}/figures/curves.png", d=study.datasets),
         collect("results/{d}/figures/{table}.html", d=study.datasets, table=study.tables),
         collect("results/{d}/figures/confusion_{a}.png", d=study.datasets, a=study.architectures),

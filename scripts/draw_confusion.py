@@ -5,9 +5,9 @@ from itertools import chain
 from pathlib import Path
 
 from histoloom.errors import InputError, run
-from histoloom.figures.confusion import draw_confusion, pixel_counts
-from histoloom.figures.style import save
 from histoloom.prepared import read_description, read_table
+from histoloom.report.figures.confusion import draw_confusion, pixel_counts
+from histoloom.report.figures.style import save
 
 
 def main() -> None:

@@ -4,9 +4,9 @@ import argparse
 from pathlib import Path
 
 from histoloom.errors import InputError, run
-from histoloom.figures.curves import Curve, curve, draw_curves
-from histoloom.figures.style import save
 from histoloom.prepared import read_table
+from histoloom.report.figures.curves import Curve, curve, draw_curves
+from histoloom.report.figures.style import save
 
 
 def main() -> None:

@@ -4,11 +4,11 @@ import argparse
 from pathlib import Path
 
 from histoloom.errors import InputError, run
-from histoloom.figures.examples import Choice, Example, choose, description, draw_examples, drawn_colours
-from histoloom.figures.style import save_tissue
 from histoloom.files import write_table
 from histoloom.images import read_image, read_mask
 from histoloom.prepared import IndexRow, read_description, read_index, read_table
+from histoloom.report.figures.examples import Choice, Example, choose, description, draw_examples, drawn_colours
+from histoloom.report.figures.style import save_tissue
 
 
 def main() -> None:

@@ -3,9 +3,9 @@
 import argparse
 from pathlib import Path
 
-from histoloom.counts import COLUMNS
 from histoloom.errors import InputError, run
-from histoloom.evaluation import count_image, read_nucleus_classes
+from histoloom.evaluate.counts import COLUMNS
+from histoloom.evaluate.evaluation import count_image, read_nucleus_classes
 from histoloom.files import write_table
 from histoloom.prepared import IndexRow, part_names, read_description, read_index
 

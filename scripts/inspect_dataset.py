@@ -8,12 +8,12 @@ from pathlib import Path
 from tqdm import tqdm
 
 from histoloom.errors import InputError, run
-from histoloom.figures.sheet import Example, choose_examples, draw_sheet, drawn_colours
-from histoloom.figures.style import save_tissue
 from histoloom.files import write_table
 from histoloom.images import read_image, read_instances, read_mask
-from histoloom.inspection import CLASS_COLUMNS, FINDING_COLUMNS, Finding, class_table, inspect, measure
+from histoloom.prepare.inspection import CLASS_COLUMNS, FINDING_COLUMNS, Finding, class_table, inspect, measure
 from histoloom.prepared import IndexRow, read_description, read_index
+from histoloom.report.figures.sheet import Example, choose_examples, draw_sheet, drawn_colours
+from histoloom.report.figures.style import save_tissue
 
 
 def main() -> None:

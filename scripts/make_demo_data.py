@@ -3,8 +3,8 @@
 import argparse
 from pathlib import Path
 
-from histoloom.demo_datasets import write_brecahad, write_pannuke
 from histoloom.errors import run
+from histoloom.prepare.demo_datasets import write_brecahad, write_pannuke
 
 
 def main() -> None:

@@ -7,8 +7,8 @@ from pathlib import Path
 from histoloom.errors import run
 from histoloom.files import write_table
 from histoloom.prepared import read_index
-from histoloom.tile_layout import annotated_windows, write_pixels
-from histoloom.tiles import IMAGE_COLUMNS, WINDOW_COLUMNS, TileStore
+from histoloom.split.tile_layout import annotated_windows, write_pixels
+from histoloom.split.tiles import IMAGE_COLUMNS, WINDOW_COLUMNS, TileStore
 
 
 def main() -> None:

@@ -8,9 +8,9 @@ from tqdm import tqdm
 from histoloom.errors import run
 from histoloom.files import atomic_folder, write_table
 from histoloom.images import write_image, write_instances
-from histoloom.postprocess import class_regions, describe_nuclei, split_nuclei
+from histoloom.predict.postprocess import class_regions, describe_nuclei, split_nuclei
+from histoloom.predict.probabilities import read_probabilities
 from histoloom.prepared import read_description
-from histoloom.probabilities import read_probabilities
 
 COLUMNS = ("name", "id", "class", "row", "column", "area_px", "mean_probability")
 

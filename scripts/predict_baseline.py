@@ -7,12 +7,12 @@ import numpy as np
 from tqdm import tqdm
 
 from histoloom import plugins
-from histoloom.class_frequency import most_frequent_foreground
 from histoloom.errors import run
 from histoloom.files import atomic_folder
 from histoloom.images import read_image, read_mask
+from histoloom.predict.class_frequency import most_frequent_foreground
+from histoloom.predict.probabilities import quantised
 from histoloom.prepared import PARTS, part_names, read_description, read_index
-from histoloom.probabilities import quantised
 
 
 def main() -> None:

@@ -10,11 +10,11 @@ from tqdm import tqdm
 from histoloom.errors import run
 from histoloom.files import atomic_folder
 from histoloom.images import read_image
-from histoloom.inference import predict_image
 from histoloom.networks import PRECISIONS, load_model, resolve_precision
+from histoloom.predict.inference import predict_image
+from histoloom.predict.probabilities import quantised
+from histoloom.predict.tiling import OVERLAPS, WINDOWS, stride_px
 from histoloom.prepared import PARTS, part_names, read_index
-from histoloom.probabilities import quantised
-from histoloom.tiling import OVERLAPS, WINDOWS, stride_px
 
 
 def main() -> None:

@@ -11,7 +11,7 @@ from tqdm import tqdm
 from histoloom import plugins
 from histoloom.arguments import pair
 from histoloom.errors import run
-from histoloom.preparation import checked_options, write_prepared
+from histoloom.prepare.preparation import checked_options, write_prepared
 
 LINE_EVERY_SECONDS = 10
 

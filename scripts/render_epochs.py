@@ -3,11 +3,11 @@
 import argparse
 from pathlib import Path
 
-from histoloom.animation import Epoch, Probe, animate
 from histoloom.errors import InputError, run
 from histoloom.files import atomic_file
 from histoloom.images import read_image, read_mask
 from histoloom.prepared import read_description, read_table
+from histoloom.report.animation import Epoch, Probe, animate
 
 LARGEST_BYTES = 3_000_000  # a report with thirty of them still opens
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from histoloom.errors import run
 from histoloom.files import write_table
 from histoloom.prepared import read_index
-from histoloom.splits import FOLD_COLUMNS, check_leaks, split_grouped, split_official
+from histoloom.split.splits import FOLD_COLUMNS, check_leaks, split_grouped, split_official
 
 
 def main() -> None:

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import numpy as np
 
-from histoloom.bootstrap import resample
-from histoloom.comparison import COMPARISON_COLUMNS, comparison_rows
 from histoloom.errors import InputError, run
+from histoloom.evaluate.bootstrap import resample
+from histoloom.evaluate.comparison import COMPARISON_COLUMNS, comparison_rows
+from histoloom.evaluate.scores import PAIRS, check_classes, fact
+from histoloom.evaluate.stored_counts import read_counts
+from histoloom.evaluate.summary import SCORE_COLUMNS, SUMMARY_COLUMNS, score_rows, summary_rows
 from histoloom.files import write_table
 from histoloom.prepared import read_description
-from histoloom.scores import PAIRS, check_classes, fact
-from histoloom.stored_counts import read_counts
-from histoloom.summary import SCORE_COLUMNS, SUMMARY_COLUMNS, score_rows, summary_rows
 
 
 def main() -> None:

@@ -17,7 +17,13 @@ import torch
 from tqdm import tqdm
 
 from histoloom.arguments import pair
-from histoloom.batches import (
+from histoloom.errors import run
+from histoloom.files import atomic_folder, digest_of, sha256, write_table
+from histoloom.networks import build_network, resolve_precision, save_model
+from histoloom.prepared import read_description
+from histoloom.split.tiles import TileStore, read_windows
+from histoloom.targets import output_count
+from histoloom.train.batches import (
     EpochBatches,
     TrainingTiles,
     ValidationTiles,
@@ -25,18 +31,12 @@ from histoloom.batches import (
     validation_loader,
     windows_of,
 )
-from histoloom.checkpoint import Checkpoints, leased
-from histoloom.distributed import Ranks, from_first, joined, wait_for_all
-from histoloom.errors import run
-from histoloom.files import atomic_folder, digest_of, sha256, write_table
-from histoloom.learner import HISTORY, Learner, Progress
-from histoloom.networks import build_network, resolve_precision, save_model
-from histoloom.prepared import read_description
-from histoloom.probes import probe_tiles, write_epoch, write_probes
-from histoloom.settings import TrainSettings
-from histoloom.targets import output_count
-from histoloom.tiles import TileStore, read_windows
-from histoloom.training import Task, predicted_classes, selection_score, train_one_epoch, validate
+from histoloom.train.checkpoint import Checkpoints, leased
+from histoloom.train.distributed import Ranks, from_first, joined, wait_for_all
+from histoloom.train.learner import HISTORY, Learner, Progress
+from histoloom.train.probes import probe_tiles, write_epoch, write_probes
+from histoloom.train.settings import TrainSettings
+from histoloom.train.training import Task, predicted_classes, selection_score, train_one_epoch, validate
 
 
 def main() -> None:

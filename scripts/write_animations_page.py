@@ -5,7 +5,7 @@ from pathlib import Path
 
 from histoloom.errors import run
 from histoloom.files import write_text
-from histoloom.report_pages import animations_page
+from histoloom.report.pages import animations_page
 
 TEMPLATE = Path(__file__).resolve().parents[1] / "workflow" / "report" / "animations.html.j2"
 

@@ -7,10 +7,10 @@ import yaml
 
 from histoloom.errors import run
 from histoloom.files import write_text
-from histoloom.front_page import Section, render, restructured, section
 from histoloom.prepared import read_description, read_table
-from histoloom.provenance import commit, data_digest, package_versions
-from histoloom.verdict import difference_of, score_of
+from histoloom.report.front_page import Section, render, restructured, section
+from histoloom.report.provenance import commit, data_digest, package_versions
+from histoloom.report.verdict import difference_of, score_of
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 TEMPLATE = REPOSITORY / "workflow" / "report" / "front_page.html.j2"

@@ -6,7 +6,7 @@ from pathlib import Path
 from histoloom.errors import InputError, run
 from histoloom.files import write_text
 from histoloom.prepared import read_table
-from histoloom.report_pages import table_page
+from histoloom.report.pages import table_page
 
 TEMPLATE = Path(__file__).resolve().parents[1] / "workflow" / "report" / "table.html.j2"
 

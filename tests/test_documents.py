@@ -14,16 +14,16 @@ import torch
 import yaml
 
 from histoloom import plugins
-from histoloom.comparison import COMPARISON_COLUMNS
-from histoloom.config import complaint
 from histoloom.errors import InputError
+from histoloom.evaluate.comparison import COMPARISON_COLUMNS
+from histoloom.evaluate.scores import definition, fact
+from histoloom.evaluate.summary import SCORE_COLUMNS, SUMMARY_COLUMNS
 from histoloom.images import write_image
 from histoloom.networks import build_network
-from histoloom.preparation import checked_options, write_prepared
+from histoloom.prepare.preparation import checked_options, write_prepared
 from histoloom.prepared import read_description, read_index
-from histoloom.scores import definition, fact
-from histoloom.summary import SCORE_COLUMNS, SUMMARY_COLUMNS
-from histoloom.training import objective
+from histoloom.study.check import complaint
+from histoloom.train.training import objective
 
 REPOSITORY = Path(__file__).parents[1]
 BASE = REPOSITORY / "config" / "config.yaml"

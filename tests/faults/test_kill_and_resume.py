@@ -7,7 +7,7 @@ import time
 import psutil
 import pytest
 
-from tests.training_case import ROOT, environment_with, make_case
+from tests.train.training_case import ROOT, environment_with, make_case
 
 STEPS = 12  # 3 epochs of 8 windows in batches of 2
 

@@ -11,7 +11,8 @@ from pathlib import Path
 
 from torch import nn
 
-from histoloom import networks, training
+from histoloom import networks
+from histoloom.train import training
 
 optimise = training.optimise
 done = 0

@@ -174,9 +174,9 @@ rule write_table_page:
 rule record_config:
     "Record the config as resolved, and which raw data was read."
     output:
-        config="results/report/config.yaml",
+        config="results/report/{study}/config.yaml",
     log:
-        "logs/record_config.log",
+        "logs/record_config/{study}.log",
     conda:
         "../../envs/environment.yaml"
     params:
@@ -204,11 +204,11 @@ rule write_front_page:
         descriptions=collect("results/{dataset}/prepared/dataset.json", dataset=study.datasets),
         indexes=collect("results/{dataset}/prepared/index.csv", dataset=study.datasets),
         template="workflow/report/front_page.html.j2",
-        config="results/report/config.yaml",
+        config="results/report/{study}/config.yaml",
     output:
-        front="results/report/front.rst",
+        front="results/report/{study}/front.rst",
     log:
-        "logs/write_front_page.log",
+        "logs/write_front_page/{study}.log",
     conda:
         "../../envs/environment.yaml"
     params:

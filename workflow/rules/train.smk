@@ -10,6 +10,8 @@ rule train:
         windows="results/{dataset}/tiles/windows.csv",
         folds="results/{dataset}/folds.csv",
         description="results/{dataset}/prepared/dataset.json",
+        # Data with errors is not trained on; findings that are merely written anew train nothing again.
+        findings=ancient("results/{dataset}/inspection/findings.csv"),
     output:
         model="results/{dataset}/{architecture}/fold{fold}/model.pt",
         history="results/{dataset}/{architecture}/fold{fold}/history.csv",

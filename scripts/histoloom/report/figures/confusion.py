@@ -1,0 +1,96 @@
+"""The confusion matrix of one architecture: which class is taken for which, over all annotated pixels."""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import matplotlib
+import numpy as np
+from jaxtyping import Float, Int
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from histoloom.report.figures.style import MUTED, PALE, house_style
+
+CELL_IN, MARGIN_IN = 0.95, 2.3
+COLOUR_MAP = "cividis"  # Nuñez, Anderton & Renslow 2018: even in lightness for any colour vision
+THOUSAND = 1000
+
+
+def pixel_counts(rows: Iterable[Mapping[str, str]], class_count: int) -> Int[np.ndarray, "classes classes"]:
+    """Sum the rows of kind "pixels" of counts tables: entry [t, p] is pixels of truth t that were predicted p."""
+    counts = np.zeros((class_count, class_count), dtype=np.int64)
+    for row in rows:
+        if row["kind"] == "pixels":
+            counts[int(row["truth"]), int(row["predicted"])] += int(float(row["value"]))
+    return counts
+
+
+def row_shares(counts: Int[np.ndarray, "classes classes"]) -> Float[np.ndarray, "classes classes"]:
+    """Share in [0, 1] of each truth class that went to each prediction; NaN where truth has no such pixel.
+
+    >>> row_shares(np.array([[3, 1], [0, 0]]))
+    array([[0.75, 0.25],
+           [ nan,  nan]])
+    """
+    total = counts.sum(axis=1, keepdims=True).astype(np.float64)
+    return np.divide(counts, total, out=np.full(counts.shape, np.nan), where=total > 0)
+
+
+def short_count(count: int) -> str:
+    """A count of pixels that fits a cell.
+
+    >>> [short_count(n) for n in (0, 999, 1500, 2_340_000, 999_999)]
+    ['0', '999', '1.5 k', '2.3 M', '1.0 M']
+    """
+    value = float(count)
+    for unit in ("", " k", " M", " G"):
+        if round(value, 1) < THOUSAND:
+            return f"{value:.1f}{unit}" if unit else str(count)
+        value /= THOUSAND
+    return f"{value:.1f} T"
+
+
+def draw_confusion(counts: Int[np.ndarray, "classes classes"], classes: Sequence[str], title: str) -> Figure:
+    """Draw truth in rows and prediction in columns: colour and percentage are shares of the row, below are pixels.
+
+    Background is kept, since most errors of a nucleus are pixels lost to it or gained from it.
+    """
+    side = CELL_IN * len(classes)
+    with house_style():
+        figure = Figure(figsize=(side + MARGIN_IN + 0.6, side + MARGIN_IN - 0.4), layout="constrained")
+        panel = figure.subplots()
+        shares = row_shares(counts)
+        colour_map = matplotlib.colormaps[COLOUR_MAP].with_extremes(bad=PALE)
+        picture = panel.imshow(shares, cmap=colour_map, vmin=0, vmax=1)
+        _write_cells(panel, counts, shares)
+        _label(panel, classes, title)
+        bar = figure.colorbar(picture, ax=panel, fraction=0.046, pad=0.03, format=lambda share, _: f"{share:.0%}")
+        bar.set_label("share of the true class's pixels")
+        bar.outline.set_visible(False)
+        figure.supxlabel("pixels: sum over all test images and folds; pale row: class absent from truth", fontsize=8)
+    return figure
+
+
+def _write_cells(
+    panel: Axes, counts: Int[np.ndarray, "classes classes"], shares: Float[np.ndarray, "classes classes"]
+) -> None:
+    for (truth, predicted), count in np.ndenumerate(counts):
+        share = shares[truth, predicted]
+        known = not np.isnan(share)
+        # white on the dark end of cividis, black on the light one: at 0.46 both contrast 4.5 to 1 (WCAG AA)
+        colour = ("white" if share < 0.46 else "black") if known else MUTED
+        text = f"{share:.1%}\n{short_count(int(count))}" if known else "no truth"
+        panel.text(predicted, truth, text, ha="center", va="center", color=colour, fontsize=8.5)
+
+
+def _label(panel: Axes, classes: Sequence[str], title: str) -> None:
+    ticks = range(len(classes))
+    panel.set_xticks(ticks, classes, rotation=30, ha="right", rotation_mode="anchor")
+    panel.set_yticks(ticks, classes)
+    panel.set_xlabel("predicted class")
+    panel.set_ylabel("true class")
+    panel.set_title(title, weight="bold")
+    panel.tick_params(length=0)
+    panel.spines[:].set_visible(False)
+    for edge in np.arange(0.5, len(classes) - 1):
+        panel.axhline(edge, color="white", lw=1.5)
+        panel.axvline(edge, color="white", lw=1.5)

@@ -1,0 +1,90 @@
+"""Laying out a dataset for training: all pixels decoded once into two arrays, and a grid of windows on them.
+
+Training reads random windows for hours: to decode a PNG for each would cost more than the network on a GPU.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import UInt8
+
+from histoloom.errors import InputError
+from histoloom.files import atomic_file
+from histoloom.images import read_image, read_mask
+from histoloom.prepared import IndexRow
+from histoloom.sample import IGNORE
+from histoloom.split.downsample import downsampled_image, downsampled_length, downsampled_mask
+from histoloom.split.tiles import Place, TileStore, Window
+
+
+def write_pixels(index: Sequence[IndexRow], downsample: int, images: Path, masks: Path) -> list[Place]:
+    """Write all pixels at 1/downsample of their resolution, one image in memory at a time; tell where each lies.
+
+    Raises InputError where a file's size is not the one that index.csv states.
+    """
+    places = list(_lay_out(index, downsample))
+    total = sum(place.height * place.width for place in places)
+    with atomic_file(images) as image_part, atomic_file(masks) as mask_part:
+        pixels = np.lib.format.open_memmap(image_part, "w+", np.uint8, (total, 3))
+        classes = np.lib.format.open_memmap(mask_part, "w+", np.uint8, (total,))
+        for row, place in zip(index, places, strict=True):
+            image, mask = _read_sized(row)
+            span = slice(place.offset, place.offset + place.height * place.width)
+            pixels[span] = downsampled_image(image, downsample).reshape(-1, 3)
+            classes[span] = downsampled_mask(mask, downsample).reshape(-1)
+        pixels.flush()
+        classes.flush()
+    return places
+
+
+def annotated_windows(store: TileStore, tile_px: int, stride_px: int) -> list[Window]:
+    """Give the windows of a grid on each image that hold at least one annotated pixel.
+
+    Raises InputError where the grid would leave gaps, or nothing at all is annotated.
+    """
+    if stride_px > tile_px:
+        raise InputError(
+            f"tiles.stride_px: {stride_px}; expected at most tiles.tile_px, {tile_px}, since pixels between windows "
+            "would never be learnt from; lower stride_px"
+        )
+    windows = [
+        Window(place.name, row, column)
+        for place in store.places.values()
+        for row in window_starts(place.height, tile_px, stride_px)
+        for column in window_starts(place.width, tile_px, stride_px)
+        if (store.mask(place.name)[row : row + tile_px, column : column + tile_px] != IGNORE).any()
+    ]
+    if not windows:
+        raise InputError("index.csv: no mask has an annotated pixel; expected one image at least; annotate some")
+    return windows
+
+
+def window_starts(length: int, tile_px: int, stride_px: int) -> list[int]:
+    """Give the first pixels of windows along `length` pixels; the last is moved inwards, so every pixel is covered.
+
+    >>> window_starts(10, 4, 4)
+    [0, 4, 6]
+    >>> window_starts(3, 4, 4)
+    [0]
+    """
+    return [*range(0, length - tile_px, stride_px), max(length - tile_px, 0)]
+
+
+def _lay_out(index: Iterable[IndexRow], downsample: int) -> Iterator[Place]:
+    offset = 0
+    for row in index:
+        height, width = downsampled_length(row.height, downsample), downsampled_length(row.width, downsample)
+        yield Place(row.name, offset, height, width)
+        offset += height * width
+
+
+def _read_sized(row: IndexRow) -> tuple[UInt8[np.ndarray, "height width 3"], UInt8[np.ndarray, "height width"]]:
+    image, mask = read_image(row.image), read_mask(row.mask)
+    for path, shape in ((row.image, image.shape[:2]), (row.mask, mask.shape)):
+        if shape != (row.height, row.width):
+            raise InputError(
+                f"{path}: is {shape[0]} x {shape[1]} px; expected {row.height} x {row.width} as in index.csv; "
+                "remove the prepared folder and run the workflow again"
+            )
+    return image, mask

@@ -1,0 +1,169 @@
+"""Checks a config before anything runs: all problems at once, each with file, line, value, expectation and cure.
+
+Only the Snakefile imports this module: it is part of no script's fingerprint.
+"""
+
+import copy
+import difflib
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+from jsonschema import Draft202012Validator
+from jsonschema.exceptions import ValidationError
+
+from histoloom.study.choices import choice_problems
+from histoloom.study.text import ConfigText, Key, dotted, read_config_text
+from histoloom.study.workflow import SCRIPTS
+
+SCHEMA = SCRIPTS.parent / "workflow" / "schemas" / "config.schema.yaml"
+COMMAND_LINE = "--config"
+TEXT_ONLY = (
+    "Of values below a section --config can set texts alone; put numbers and booleans in a file for --configfile."
+)
+SHOWN = 15  # problems on one page
+KINDS = {
+    "integer": "a whole number",
+    "number": "a number",
+    "string": "a text",
+    "boolean": "true or false",
+    "array": "a list such as [a, b]",
+    "object": "keys with values",
+}
+BOUNDS = {
+    "minimum": "at least {}",
+    "maximum": "at most {}",
+    "exclusiveMinimum": "more than {}",
+    "exclusiveMaximum": "less than {}",
+    "multipleOf": "a multiple of {}",
+    "minItems": "at least {} entry",
+    "minLength": "at least {} character",
+}
+
+
+def complaint(files: Sequence[Path | str], overrides: Mapping[str, Any]) -> str:
+    """All problems of a config as one page, or "" where there are none.
+
+    `files` are merged as Snakemake does, later ones winning, `overrides` (from --config) last: dicts by key,
+    anything else is replaced.
+    """
+    problems = config_problems([Path(file) for file in files], overrides)
+    if not problems:
+        return ""
+    hidden = len(problems) - SHOWN
+    more = [f"... and {hidden} more"] if hidden > 0 else []
+    count = f"{len(problems)} problem{'s' if len(problems) > 1 else ''}"
+    # Snakemake reads what stands below a section as text: --config train={epochs: 3} gives "3".
+    note = [TEXT_ONLY] if any(line.startswith(COMMAND_LINE) for line in problems) else []
+    return "\n".join([f"error: the config has {count}; nothing was run", *problems[:SHOWN], *more, *note])
+
+
+def config_problems(files: Sequence[Path], overrides: Mapping[str, Any]) -> list[str]:
+    """The problems of a config, one line each: of its texts, of its values by the schema, and of what they choose."""
+    texts = [*(read_config_text(file) for file in files), ConfigText(COMMAND_LINE, dict(overrides))]
+    found = [problem for text in texts for problem in text.problems]
+    if any(not text.values for text in texts[:-1]):
+        return found  # without one of the files every other finding would be a guess
+    config: dict[str, Any] = {}
+    for text in texts:
+        merge(config, text.values)
+    schema = yaml.safe_load(SCHEMA.read_text(encoding="utf-8"))
+    errors = list(Draft202012Validator(schema).iter_errors(config))
+    later = [(key, message) for error in errors for key, message in _explained(error)]
+    later += choice_problems(_without([error.absolute_path for error in errors], config))
+    said = {problem.split(": ")[0] for problem in found}  # a text that YAML misreads also has the wrong type
+    placed = [f"{place(key, texts, config)}: {dotted(key)}: {message}" for key, message in later]
+    return sorted({*found, *(line for line in placed if line.split(": ")[0] not in said)}, key=_line_order)
+
+
+def merge(base: dict[str, Any], over: Mapping[str, Any]) -> None:
+    """Lay `over` upon `base`, in place: dicts by key, anything else is replaced.
+
+    >>> base = {"a": {"b": 1, "c": [1]}}
+    >>> merge(base, {"a": {"c": [2]}})
+    >>> base
+    {'a': {'b': 1, 'c': [2]}}
+    """
+    for key, value in over.items():
+        if isinstance(value, Mapping) and isinstance(base.get(key), dict):
+            merge(base[key], value)
+        else:
+            base[key] = copy.deepcopy(value)
+
+
+def place(key: Key, texts: Sequence[ConfigText], config: Mapping[str, Any]) -> str:
+    """Where the value at `key` was set: "file:line", or "--config"; of a missing value, where its section stands."""
+    for length in range(len(key), -1, -1):
+        for text in reversed(texts):
+            if _has(text.values, key[:length]):
+                line = text.lines.get(key[:length])
+                return f"{text.file}:{line}" if line else text.file
+    return COMMAND_LINE
+
+
+def _line_order(problem: str) -> tuple[str, int, str]:
+    file, _, line = problem.split(": ", maxsplit=1)[0].rpartition(":")
+    return (file, int(line), problem) if line.isdigit() else (problem, 0, problem)
+
+
+def _has(values: Any, key: Key) -> bool:
+    for part in key:
+        fits = isinstance(values, list) and isinstance(part, int) and part < len(values)
+        if not fits and not (isinstance(values, Mapping) and part in values):
+            return False
+        values = values[part]
+    return bool(key)
+
+
+def _explained(error: ValidationError) -> Iterator[tuple[Key, str]]:
+    """(key, message) of what one schema error says; an error of unknown keys is one for each."""
+    key, kind, limit, value = tuple(error.absolute_path), error.validator, error.validator_value, error.instance
+    if kind == "additionalProperties":
+        known = list(error.schema.get("properties", {}))
+        for name in value:
+            if name not in known:
+                yield (*key, name), f"unknown key; {_likely(str(name), known)}"
+    elif kind == "required":
+        name = error.message.split("'")[1]
+        yield key, f"has no '{name}'; expected one; add it"
+    elif kind == "pattern":  # only names have one
+        yield (*key, value), f"expected a name of small letters, digits and _; write {_slug(str(value))}"
+    elif kind == "enum":
+        yield key, f"{value}; expected {_either(limit)}; {_likely(str(value), [str(choice) for choice in limit])}"
+    elif kind == "uniqueItems":
+        yield key, f"{value}; expected every entry once; remove the second one"
+    else:
+        yield key, f"{value!r}; expected {_expectation(kind, limit, error.schema)}"
+
+
+def _expectation(kind: str, limit: Any, schema: Mapping[str, Any]) -> str:
+    if kind == "type":
+        bounds = [BOUNDS[name].format(schema[name]) for name in BOUNDS if name in schema]
+        return ", ".join([KINDS[limit], *bounds])
+    return BOUNDS[kind].format(limit)
+
+
+def _likely(word: str, choices: Sequence[str]) -> str:
+    close = difflib.get_close_matches(word, choices, n=1)
+    return f"did you mean '{close[0]}'?" if close else f"choices: {', '.join(choices)}"
+
+
+def _either(choices: Sequence[Any]) -> str:
+    return " or ".join(map(str, choices))
+
+
+def _slug(name: str) -> str:
+    return "".join(letter if letter.isascii() and letter.isalnum() else "_" for letter in name.lower())
+
+
+def _without(keys: Sequence[Sequence[str | int]], config: Mapping[str, Any]) -> dict[str, Any]:
+    """The config without the values at `keys`, which have been complained of; whole dicts stay."""
+    sound = copy.deepcopy(dict(config))
+    for key in sorted(map(tuple, keys), key=lambda key: [str(part).zfill(9) for part in key], reverse=True):
+        owner: Any = sound
+        for part in key[:-1]:
+            owner = owner[part]
+        if key and not isinstance(owner[key[-1]], dict):
+            del owner[key[-1]]
+    return sound

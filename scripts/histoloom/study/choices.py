@@ -1,0 +1,156 @@
+"""Checks of what a config chooses: that names exist, options are known, values fit each other, data is there.
+
+Works on a config from which values of a wrong type were taken out, so anything may be missing.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from histoloom import plugins
+from histoloom.errors import InputError
+from histoloom.study.study import raw_folder, section
+from histoloom.study.text import Key
+from histoloom.train.objective import loss_terms
+
+Problem = tuple[Key, str]
+
+# Names of folders in results/, where a dataset's or an architecture's own folder would lie upon them.
+RESERVED = ("prepared", "inspection", "tiles", "figures", "report")
+
+
+def choice_problems(config: Mapping[str, Any]) -> list[Problem]:
+    """(key, message) of everything that a schema cannot see."""
+    config = _complete(config)
+    datasets, architectures = _chosen(config, "datasets"), _chosen(config, "architectures")
+    pairs = [(dataset, architecture) for dataset in datasets for architecture in architectures]
+    return [
+        *_study_problems(config),
+        *_name_problems(config),
+        *(problem for name in config["datasets"] for problem in _plugin_problems(config, "datasets", name, "reader")),
+        *(
+            problem
+            for name in config["architectures"]
+            for problem in _plugin_problems(config, "architectures", name, "network")
+        ),
+        *(problem for dataset in datasets for problem in _dataset_problems(config, dataset)),
+        *(problem for pair in pairs for problem in _train_problems(config, *pair)),
+    ]
+
+
+def _complete(config: Mapping[str, Any]) -> dict[str, Any]:
+    catalogues = {name: config.get(name, {}) for name in ("study", "datasets", "architectures", "pairs")}
+    return {**config, **{name: value if isinstance(value, Mapping) else {} for name, value in catalogues.items()}}
+
+
+def _chosen(config: Mapping[str, Any], kind: str) -> list[str]:
+    # Where none of the chosen is known, "" stands for one without values of its own: the sections are checked still.
+    return [name for name in config["study"].get(kind, []) if name in config[kind]] or [""]
+
+
+def _study_problems(config: Mapping[str, Any]) -> Iterator[Problem]:
+    for kind in ("datasets", "architectures"):
+        for place, name in enumerate(config["study"].get(kind, [])):
+            if name not in config[kind]:
+                yield ("study", kind, place), f"'{name}' is not in {kind}; {_choices(name, list(config[kind]))}"
+    for place, name in enumerate(config["study"].get("baselines", [])):
+        yield from _unknown(("study", "baselines", place), "baselines", name)
+    for pair in config["pairs"]:
+        dataset, _, architecture = pair.partition("/")
+        if dataset not in config["datasets"] or architecture not in config["architectures"]:
+            yield ("pairs", pair), 'names no pair; expected "dataset/architecture", both from the catalogues; rename it'
+
+
+def _name_problems(config: Mapping[str, Any]) -> Iterator[Problem]:
+    taken = {*RESERVED, *plugins.names("baselines")}
+    for kind in ("datasets", "architectures"):
+        for name in config[kind]:
+            if name in taken:
+                yield (kind, name), "is the name of a folder or baseline in results/; expected another; rename it"
+
+
+def _plugin_problems(config: Mapping[str, Any], kind: str, name: str, role: str) -> Iterator[Problem]:
+    """Of a catalogue's entry: does its plug-in exist, and know its options?"""
+    entry = config[kind][name]
+    if not isinstance(entry, Mapping) or role not in entry:
+        return
+    unknown = list(_unknown((kind, name, role), kind, entry[role]))
+    yield from unknown
+    if unknown:
+        return
+    known, given = plugins.options(kind, entry[role]), entry.get("options", {})
+    for option in given:
+        if option not in known:
+            choices = _choices(option, list(known)) if known else "it has none; remove it"
+            yield (kind, name, "options", option), f"unknown option of {role} {entry[role]}; {choices}"
+    for option, default in known.items():
+        if not default and option not in given:
+            yield (kind, name), f"lacks the option '{option}' of {role} {entry[role]}; expected a value; add it"
+
+
+def _dataset_problems(config: Mapping[str, Any], dataset: str) -> Iterator[Problem]:
+    entry = config["datasets"].get(dataset, {})
+    if "{samples}" in entry.get("root", "") and "samples" not in config["study"]:
+        yield ("datasets", dataset, "root"), "has {samples}, but study.samples is not set; expected a folder; set it"
+    elif "root" in entry and not raw_folder(config, dataset).is_dir():
+        cure = f"to get it: {entry['obtain']}" if "obtain" in entry else "lay the data there or change root"
+        yield ("datasets", dataset, "root"), f"no folder {raw_folder(config, dataset)}; expected the raw data; {cure}"
+    split = section(config, "split", dataset)
+    if (split.get("scheme"), split.get("validation"), split.get("fold_count")) == ("grouped", "groups", 2):
+        message = "2; expected 3 or more, since one fold tests and one validates; raise it, or set validation: images"
+        yield _owner(config, "split", "fold_count", dataset), message
+    tiles = section(config, "tiles", dataset)
+    if tiles.get("stride_px", 0) > tiles.get("tile_px", float("inf")):
+        message = f"{tiles['stride_px']}; expected at most tile_px ({tiles['tile_px']}), else pixels are left out"
+        yield _owner(config, "tiles", "stride_px", dataset), message
+    values = section(config, "evaluate", dataset)
+    metrics = values.get("metrics", [])
+    for place, metric in enumerate(metrics):
+        yield from _unknown((*_owner(config, "evaluate", "metrics", dataset), place), "metrics", metric)
+    headline = config["report"].get("headline_metric")
+    if headline and headline not in metrics:
+        yield ("report", "headline_metric"), f"'{headline}'; expected one of evaluate.metrics of dataset {dataset}"
+
+
+def _train_problems(config: Mapping[str, Any], dataset: str, architecture: str) -> Iterator[Problem]:
+    values = section(config, "train", dataset, architecture)
+    batch, processes = values.get("batch_size", 0), values.get("processes", 1)
+    if batch % processes:
+        key = _owner(config, "train", "batch_size", dataset, architecture)
+        yield key, f"{batch}; expected a multiple of processes ({processes}), which share it"
+    if "select_metric" in values:
+        key = _owner(config, "train", "select_metric", dataset, architecture)
+        yield from _unknown(key, "metrics", values["select_metric"])
+    if "loss" in values:
+        yield from _loss_problems(_owner(config, "train", "loss", dataset, architecture), values["loss"])
+
+
+def _loss_problems(key: Key, text: str) -> Iterator[Problem]:
+    try:
+        terms = loss_terms(text)
+    except InputError:
+        yield (
+            key,
+            f'"{text}" is no sum of losses; expected such as "2*bce + dice" of {", ".join(plugins.names("losses"))}',
+        )
+        return
+    for _, name in terms:
+        yield from _unknown(key, "losses", name)
+
+
+def _unknown(key: Key, kind: str, name: str) -> Iterator[Problem]:
+    choices = plugins.names(kind)
+    if name not in choices:
+        yield key, f"'{name}' is no file in scripts/histoloom/{kind}; {_choices(name, choices)}"
+
+
+def _choices(word: str, choices: list[str]) -> str:
+    return plugins.suggestion(word, choices).replace("Choices", "choices")
+
+
+def _owner(config: Mapping[str, Any], name: str, value: str, dataset: str, architecture: str = "") -> Key:
+    """The key of the strongest section that sets a value: pair, architecture, dataset, or the section itself."""
+    owners = (("pairs", f"{dataset}/{architecture}"), ("architectures", architecture), ("datasets", dataset))
+    for kind, owner in owners:
+        if value in config[kind].get(owner, {}).get(name, {}):
+            return kind, owner, name, value
+    return name, value

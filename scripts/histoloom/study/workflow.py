@@ -1,0 +1,133 @@
+"""What a rule's command hangs on: its flags, the fingerprint of its code, and the digest of raw data.
+
+Snakemake reruns a rule when its params change. So params carry these three and nothing else, and nothing reruns that
+does not hang on the change. Standard library only: the Snakefile imports this at every parse.
+"""
+
+import ast
+import functools
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+
+from histoloom.files import write_json
+
+SCRIPTS = Path(__file__).parents[2]
+MEBIBYTE = 1 << 20
+WHOLE_BYTES = 16 * MEBIBYTE  # files up to this size are read whole
+
+
+def flags(values: Mapping[str, object]) -> list[str]:
+    """Command-line words: --kebab-case names; booleans as true and false; an empty list or dict is left out.
+
+    >>> flags({"tile_px": 256, "flip": True, "metric": ["dice", "pq"], "option": {"width": 8}, "root": "a b"})
+    ['--tile-px', '256', '--flip', 'true', '--metric', 'dice', 'pq', '--option', 'width=8', '--root', 'a b']
+    """
+    return [word for name, value in values.items() for word in _flag("--" + name.replace("_", "-"), value)]
+
+
+@functools.cache
+def fingerprint(*files: Path, root: Path = SCRIPTS) -> str:
+    """12 hex digits that change when the code of `files`, or of a project module that they import, does.
+
+    Hashed are the syntax trees without docstrings; so comments, layout, time stamps and the place of the folder do
+    not count. Imports are followed wherever they stand in a file; only modules below `root` count.
+    """
+    waiting, found = [root / file for file in files], {}
+    while waiting:
+        file = waiting.pop()
+        if file not in found:
+            found[file], imports = _read_module(file, root)
+            waiting += imports
+    rows = sorted((file.relative_to(root).as_posix(), code) for file, code in found.items())
+    return hashlib.sha256(json.dumps(rows).encode()).hexdigest()[:12]
+
+
+def raw_digest(folder: Path, cache: Path) -> str:
+    """12 hex digits of the names, sizes and content of all files below `folder`; hidden files do not count.
+
+    Files up to 16 MiB are read whole; of larger ones the first, the middle and the last MiB are. What was read
+    is remembered in the JSON file `cache` and read again only when a file's size or time of change differs.
+    """
+    known = json.loads(cache.read_text(encoding="utf-8")) if cache.is_file() else {}
+    files = {file.relative_to(folder).as_posix(): file for file in _visible_files(folder)}
+    rows = {name: _content_row(file, known.get(name)) for name, file in sorted(files.items())}
+    if rows != known:
+        write_json(cache, rows)
+    content = [(name, size, digest) for name, (size, _, digest) in rows.items()]
+    return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:12]
+
+
+def _flag(name: str, value: object) -> list[str]:
+    if isinstance(value, bool):
+        return [name, "true" if value else "false"]
+    if isinstance(value, Mapping):  # written as Python literals, which arguments.pair reads back
+        value = [f"{key}={item!r}" for key, item in value.items()]
+    if isinstance(value, list):
+        return [name, *map(str, value)] if value else []
+    return [name, str(value)]
+
+
+@functools.cache
+def _read_module(file: Path, root: Path) -> tuple[str, tuple[Path, ...]]:
+    tree = ast.parse(file.read_bytes())
+    imports = tuple(found for name in _imported_names(tree) for found in _module_files(name, root))
+    return hashlib.sha256(_code(tree).encode()).hexdigest(), imports
+
+
+def _code(tree: ast.Module) -> str:
+    for node in ast.walk(tree):
+        body = getattr(node, "body", None)
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) and _is_docstring(body):
+            node.body = body[1:] or [ast.Pass()]
+    return ast.unparse(tree)
+
+
+def _is_docstring(body: list[ast.stmt]) -> bool:
+    first = body[0].value if body and isinstance(body[0], ast.Expr) else None
+    return isinstance(first, ast.Constant) and isinstance(first.value, str)
+
+
+def _imported_names(tree: ast.Module) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            # `from a import b` may mean the module a.b as well as a name in a.
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def _module_files(name: str, root: Path) -> Iterator[Path]:
+    parts = name.split(".")
+    for length in range(1, len(parts) + 1):
+        stem = root.joinpath(*parts[:length])
+        yield from (file for file in (stem.with_name(stem.name + ".py"), stem / "__init__.py") if file.is_file())
+
+
+def _visible_files(folder: Path) -> Iterable[Path]:
+    for path in folder.iterdir():
+        if path.name.startswith("."):
+            continue
+        if path.is_dir():
+            yield from _visible_files(path)
+        else:
+            yield path
+
+
+def _content_row(file: Path, known: list | None) -> list:
+    stat = file.stat()
+    if known and known[:2] == [stat.st_size, stat.st_mtime_ns]:
+        return known
+    return [stat.st_size, stat.st_mtime_ns, _content_digest(file, stat.st_size)]
+
+
+def _content_digest(file: Path, size: int) -> str:
+    with file.open("rb") as stream:
+        if size <= WHOLE_BYTES:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+        digest = hashlib.sha256()
+        for start in (0, size // 2, size - MEBIBYTE):
+            stream.seek(start)
+            digest.update(stream.read(MEBIBYTE))
+        return digest.hexdigest()

@@ -1,0 +1,259 @@
+"""Flags, fingerprints and digests: what makes Snakemake run a rule again, and what does not."""
+
+import ast
+import os
+import shutil
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+import yaml
+
+from histoloom.arguments import pair
+from histoloom.study import workflow
+from histoloom.study.study import Study, section
+from histoloom.study.workflow import SCRIPTS, fingerprint, flags, raw_digest
+
+REPOSITORY = Path(__file__).parents[2]
+DEMO = yaml.safe_load((REPOSITORY / "config" / "config.yaml").read_text())
+CODE = {
+    "run.py": '"""Run."""\nfrom lib import model\nimport json\n\n\ndef main():\n    """Start."""\n    model.f(1)\n',
+    "lib/__init__.py": "",
+    "lib/model.py": "from lib.parts import g\n\n\ndef f(x):\n    return g(x)  # why\n",
+    "lib/parts.py": "def g(x):\n    return x + 1\n",
+    "lib/other.py": "def h(x):\n    return x\n",
+}
+
+
+def lay(folder, changed):
+    """Write the small project CODE into `folder` with some files replaced."""
+    for name, text in (CODE | changed).items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text)
+    return folder
+
+
+@pytest.fixture
+def print_of(tmp_path):
+    """A function that lays the project anew, with {file: text} changed, and gives the fingerprint of run.py."""
+    numbers = iter(range(99))
+    return lambda changed=CODE: fingerprint(Path("run.py"), root=lay(tmp_path / str(next(numbers)), changed))
+
+
+def test_a_moved_project_keeps_its_fingerprint(print_of):
+    assert print_of() == print_of()
+
+
+def test_comments_docstrings_layout_and_unused_modules_do_not_count(print_of):
+    edited = CODE["run.py"].replace("Start", "Begin").replace("Run.", "Go.").replace("import json", "import json  # so")
+    others = {"lib/other.py": "def h(x):\n    return 2\n", "lib/new.py": "x = 1\n"}
+    assert print_of({"run.py": edited, **others}) == print_of()
+    model = CODE["lib/model.py"].replace("# why", "").replace("g(x)  ", "g( x )")
+    assert print_of({"lib/model.py": model}) == print_of()
+
+
+@pytest.mark.parametrize("name", ["run.py", "lib/model.py", "lib/parts.py", "lib/__init__.py"])
+def test_code_of_the_script_and_of_every_module_it_imports_counts(print_of, name):
+    assert print_of({name: CODE[name] + "\n\nextra = 1\n"}) != print_of()
+
+
+def test_a_text_that_is_no_docstring_counts(print_of):
+    assert print_of({"lib/parts.py": 'def g(x):\n    x\n    "a"\n'}) != print_of(
+        {"lib/parts.py": 'def g(x):\n    x\n    "b"\n'}
+    )
+
+
+def test_a_body_of_nothing_but_a_docstring_is_hashed(print_of):
+    assert print_of({"lib/parts.py": 'def g(x):\n    """No."""\n'}) == print_of(
+        {"lib/parts.py": 'def g(x):\n    """Yes."""\n'}
+    )
+
+
+def test_imports_within_functions_are_followed(print_of):
+    late = "def g(x):\n    from lib.other import h\n    return h(x)\n"
+    assert print_of({"lib/parts.py": late}) != print_of(
+        {"lib/parts.py": late, "lib/other.py": "def h(x):\n    return 2\n"}
+    )
+
+
+def test_circular_imports_end(print_of):
+    assert print_of({"lib/parts.py": "from lib import model\n\n\ndef g(x):\n    return x\n"})
+
+
+def test_no_script_imports_what_only_the_snakefile_needs():
+    hidden = {"study.py", "workflow.py", "config.py", "config_text.py", "config_choices.py"}
+    for script in SCRIPTS.glob("*.py"):
+        assert not hidden & set(modules_of(script)), script
+
+
+def modules_of(script):
+    waiting, found = [script], {}
+    while waiting:
+        file = waiting.pop()
+        if file not in found:
+            found[file], imports = workflow._read_module(file, SCRIPTS)
+            waiting += imports
+    return [file.name for file in found if file.parent.name == "histoloom"]
+
+
+def test_no_script_bears_the_name_of_a_module_of_the_standard_library():
+    assert {script.stem for script in SCRIPTS.glob("*.py")} & set(sys.stdlib_module_names) == set()
+
+
+def test_options_come_back_from_their_flag_as_they_were():
+    options = {"width": 8, "rate": 0.5, "deep": True, "name": "8", "points": ["a", "b"], "none": None}
+    words = flags({"option": options})
+    assert words[0] == "--option"
+    assert dict(pair(word) for word in words[1:]) == options
+
+
+def test_flags_of_nothing_are_left_out():
+    assert flags({"option": {}, "metric": [], "flip": False, "hue_deg": 0.0}) == ["--flip", "false", "--hue-deg", "0.0"]
+
+
+def raw(folder, size=5):
+    (folder / "images").mkdir(parents=True)
+    (folder / "images" / "a.png").write_bytes(b"a" * size)
+    (folder / "b.json").write_bytes(b"{}")
+    return folder
+
+
+def test_the_digest_of_raw_data_knows_names_and_content_but_not_times_nor_places(tmp_path):
+    first, cache = raw(tmp_path / "one"), tmp_path / "cache"
+    digest = raw_digest(first, cache / "1.json")
+    second = Path(shutil.copytree(first, tmp_path / "two"))
+    os.utime(second / "b.json", (1, 1))
+    (second / ".DS_Store").write_text("x")
+    assert raw_digest(second, cache / "2.json") == digest
+    assert raw_digest(second, cache / "1.json") == digest
+    (second / "b.json").rename(second / "c.json")
+    assert raw_digest(second, cache / "2.json") != digest
+    (second / "c.json").rename(second / "b.json")
+    (second / "b.json").write_bytes(b"[]")
+    assert raw_digest(second, cache / "2.json") != digest
+
+
+def test_raw_data_that_has_not_changed_is_not_read_again(tmp_path, monkeypatch):
+    folder = raw(tmp_path / "one")
+    digest = raw_digest(folder, tmp_path / "cache.json")
+    monkeypatch.setattr(workflow, "_content_digest", None)
+    assert raw_digest(folder, tmp_path / "cache.json") == digest
+
+
+@pytest.mark.parametrize(("place", "seen"), [(0, True), (10 << 20, True), ((20 << 20) - 1, True), (5 << 20, False)])
+def test_of_a_large_file_the_first_the_middle_and_the_last_mebibyte_count(tmp_path, place, seen):
+    folder = raw(tmp_path / "one", size=20 << 20)
+    before = raw_digest(folder, tmp_path / "1.json")
+    with (folder / "images" / "a.png").open("r+b") as file:
+        file.seek(place)
+        file.write(b"b")
+    assert (raw_digest(folder, tmp_path / "2.json") != before) == seen
+
+
+def test_the_stronger_section_wins():
+    config = {
+        "train": {"a": 0, "b": 0, "c": 0, "d": 0},
+        "datasets": {"x": {"train": {"b": 1, "c": 1, "d": 1}}},
+        "architectures": {"y": {"train": {"c": 2, "d": 2}}},
+        "pairs": {"x/y": {"train": {"d": 3}}},
+    }
+    assert section(config, "train", "x", "y") == {"a": 0, "b": 1, "c": 2, "d": 3}
+    assert section(config, "train", "x") == {"a": 0, "b": 1, "c": 1, "d": 1}
+    assert section(config, "train", "z", "y") == {"a": 0, "b": 0, "c": 2, "d": 2}
+
+
+WILDCARDS = SimpleNamespace(dataset="demo_breast", architecture="unet_narrow", fold="0", baseline="all_background")
+
+
+def changed(**values):
+    return {**DEMO, "train": {**DEMO["train"], **values}}
+
+
+@pytest.mark.parametrize("run", [{"processes": 2}, {"threads_per_process": 2}, {"loader_workers": 0}])
+def test_how_training_runs_is_no_part_of_its_flags(run):
+    before, after = Study(DEMO), Study(changed(**run))
+    assert before.train_flags(WILDCARDS) == after.train_flags(WILDCARDS)
+    assert before.train_flags(WILDCARDS) != Study(changed(learning_rate=0.5)).train_flags(WILDCARDS)
+
+
+def test_threads_are_those_of_all_processes():
+    assert Study(changed(processes=2, threads_per_process=3)).train_threads(WILDCARDS) == 6
+
+
+def test_the_loss_and_the_selecting_metric_are_part_of_trainings_code():
+    codes = [
+        Study(changed(**values)).train_code(WILDCARDS) for values in ({}, {"loss": "bce"}, {"select_metric": "iou"})
+    ]
+    assert len(set(codes)) == 3
+
+
+def test_postprocessing_does_not_change_the_flags_of_prediction():
+    edited = {**DEMO, "predict": {**DEMO["predict"], "min_area_px": 7}}
+    assert Study(edited).predict_flags(WILDCARDS) == Study(DEMO).predict_flags(WILDCARDS)
+    assert Study(edited).postprocess_flags(WILDCARDS) != Study(DEMO).postprocess_flags(WILDCARDS)
+
+
+def test_without_baselines_their_pattern_matches_nothing():
+    import re
+
+    bare = Study({**DEMO, "study": {**DEMO["study"], "baselines": []}})
+    assert not re.fullmatch(bare.baseline_pattern, "")
+
+
+def test_the_record_holds_what_was_chosen_and_no_more(tmp_path, monkeypatch):
+    import json
+
+    monkeypatch.chdir(tmp_path)
+    for dataset in ("pannuke", "brecahad"):
+        raw(Path("data/demo") / dataset)
+    record = json.loads(Study(DEMO).recorded(None))
+    assert list(record["architectures"]) == ["unet_small", "unet_narrow"]
+    assert record["datasets"]["demo_nuclei"]["split"]["scheme"] == "official"
+    assert record["datasets"]["demo_nuclei"]["split"]["fold_count"] == 3
+    assert set(record["raw_data"]) == {"demo_nuclei", "demo_breast"}
+
+
+@pytest.mark.parametrize("rules", sorted((REPOSITORY / "workflow" / "rules").glob("*.smk")), ids=lambda path: path.stem)
+def test_every_rule_has_a_log_and_quotes_what_it_interpolates(rules):
+    import re
+
+    text = rules.read_text()
+    for rule in text.split("\nrule ")[1:]:
+        assert "\n    log:" in rule
+        assert "\n    shell:" in rule
+        assert not re.findall(r"{[a-z_.]+}", rule.split("shell:")[1])
+    for word in ("lambda", "\n    run:", "\n    script:", "def "):
+        assert word not in text
+
+
+def test_the_snakefile_has_at_most_sixty_lines_and_defines_nothing():
+    text = (REPOSITORY / "Snakefile").read_text()
+    assert len(text.splitlines()) <= 60
+    assert "def " not in text
+
+
+def test_workflow_needs_the_standard_library_alone():
+    for name in ("workflow", "files", "plugins", "errors", "objective"):
+        tree = ast.parse((SCRIPTS / "histoloom" / f"{name}.py").read_text())
+        roots = {found.split(".")[0] for found in workflow._imported_names(tree)}
+        assert roots <= {*sys.stdlib_module_names, "histoloom"}
+
+
+def test_the_conda_environment_has_the_locks_versions():
+    lock = (REPOSITORY / "envs" / "lock.txt").read_text()
+    environment = yaml.safe_load((REPOSITORY / "envs" / "environment.yaml").read_text())
+    pinned = environment["dependencies"][-1]["pip"]
+    wanted = (REPOSITORY / "envs" / "requirements.in").read_text().split("# Tests")[0]
+    names = [line.split()[0].split("==")[0] for line in wanted.splitlines() if line and not line.startswith("#")]
+    assert [pin.split("==")[0] for pin in pinned] == names
+    assert [pin for pin in pinned if f"\n{pin} " not in "\n" + lock] == []
+
+
+def test_the_lock_pins_hashes_and_names_no_host():
+    lock = (REPOSITORY / "envs" / "lock.txt").read_text()
+    assert "://" not in lock
+    assert "index" not in lock
+    packages = [line for line in lock.splitlines() if "==" in line and not line.startswith(" ")]
+    assert all(line.endswith(" \\") for line in packages)
+    assert lock.count("--hash=sha256:") >= len(packages)

@@ -1,0 +1,101 @@
+"""Checkpoints are whole or passed over, and a state folder serves one run at a time."""
+
+import fcntl
+import os
+import pickle
+
+import pytest
+import torch
+
+from histoloom.errors import InputError
+from histoloom.train import checkpoint
+from histoloom.train.checkpoint import leased, load_checkpoint, save_checkpoint
+
+
+def state(step: int, fingerprint: str = "abc") -> dict:
+    return {"fingerprint": fingerprint, "step": step, "weights": torch.arange(10) * step}
+
+
+def test_what_was_saved_comes_back(tmp_path):
+    save_checkpoint(tmp_path, state(3), epoch=1, step=3)
+    loaded, warnings = load_checkpoint(tmp_path, "abc")
+    assert loaded["step"] == 3
+    assert torch.equal(loaded["weights"], torch.arange(10) * 3)
+    assert warnings == []
+
+
+def test_an_empty_folder_holds_no_checkpoint(tmp_path):
+    assert load_checkpoint(tmp_path, "abc") == (None, [])
+
+
+def test_the_newest_and_the_one_before_it_are_kept(tmp_path):
+    for epoch, step in ((1, 2), (1, 10), (2, 0), (10, 0)):
+        save_checkpoint(tmp_path, state(step), epoch, step)
+    assert sorted(path.name[:26] for path in tmp_path.iterdir()) == [
+        "checkpoint-000002-00000000",
+        "checkpoint-000010-00000000",
+    ]
+
+
+@pytest.mark.parametrize("damage", ["truncate", "flip", "empty"])
+def test_a_damaged_checkpoint_is_passed_over_with_a_warning(tmp_path, damage):
+    save_checkpoint(tmp_path, state(1), epoch=1, step=1)
+    newest = save_checkpoint(tmp_path, state(2), epoch=1, step=2)
+    payload = bytearray(newest.read_bytes())
+    if damage == "flip":
+        payload[len(payload) // 2] ^= 1
+    newest.write_bytes({"truncate": payload[:100], "flip": payload, "empty": b""}[damage])
+    loaded, warnings = load_checkpoint(tmp_path, "abc")
+    assert loaded["step"] == 1
+    assert len(warnings) == 1
+    assert newest.name in warnings[0]
+
+
+def test_the_state_of_another_run_is_refused(tmp_path):
+    save_checkpoint(tmp_path, state(1, "other"), epoch=1, step=1)
+    with pytest.raises(InputError, match=r"state of another run.*expected abc; remove the folder"):
+        load_checkpoint(tmp_path, "abc")
+
+
+def test_a_malicious_pickle_is_not_executed(tmp_path):
+    class Evil:
+        def __reduce__(self):
+            return os.mkdir, (str(tmp_path / "executed"),)
+
+    payload = pickle.dumps({"fingerprint": Evil()})
+    name = f"checkpoint-000001-00000001-{checkpoint.digest_of(payload)}.pt"
+    (tmp_path / name).write_bytes(payload)
+    with pytest.raises(InputError, match="not a checkpoint of histoloom"):
+        load_checkpoint(tmp_path, "abc")
+    assert not (tmp_path / "executed").exists()
+
+
+def test_a_second_run_on_the_same_folder_is_told_who_has_it(tmp_path, monkeypatch):
+    monkeypatch.setattr(checkpoint, "LEASE_WAIT_SECONDS", 0.0)
+    with (
+        leased(tmp_path),
+        pytest.raises(InputError, match=f'another run is training here.*"pid": {os.getpid()}'),
+        leased(tmp_path),
+    ):
+        pass
+    with leased(tmp_path):  # free again
+        pass
+
+
+def test_the_second_run_changes_nothing(tmp_path, monkeypatch):
+    monkeypatch.setattr(checkpoint, "LEASE_WAIT_SECONDS", 0.0)
+    with (tmp_path / "lease.json").open("w") as holder:
+        holder.write("host a")
+        holder.flush()
+        fcntl.flock(holder, fcntl.LOCK_EX)
+        (tmp_path / ".part-of-the-first").touch()
+        with pytest.raises(InputError, match="host a"), leased(tmp_path):
+            pass
+    assert (tmp_path / "lease.json").read_text() == "host a"
+    assert (tmp_path / ".part-of-the-first").exists()
+
+
+def test_what_a_killed_writer_left_is_removed(tmp_path):
+    (tmp_path / ".part-xyz.pt").write_bytes(b"half")
+    with leased(tmp_path):
+        assert not list(tmp_path.glob(".part-*"))

@@ -1,0 +1,60 @@
+"""Run on two ranks by test_distributed: what they compute together equals what one process computes alone."""
+
+import sys
+
+import torch
+from torch import nn
+
+from histoloom.plugins import load
+from histoloom.train.batches import EpochBatches
+from histoloom.train.distributed import Ranks, from_first, gathered, joined, over_ranks, summed, with_shared_statistics
+from histoloom.train.training import objective
+
+
+def network() -> nn.Module:
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Conv2d(3, 4, 3, padding=1), nn.BatchNorm2d(4), nn.ReLU(), nn.Conv2d(4, 2, 1))
+
+
+def batch() -> tuple[torch.Tensor, torch.Tensor]:
+    generator = torch.Generator().manual_seed(1)
+    images = torch.randn(4, 3, 8, 8, generator=generator) * 3 + 100  # far from zero: cancellation would show
+    masks = torch.randint(0, 2, (4, 8, 8), generator=generator).to(torch.uint8)
+    masks[1, :7] = 255  # the ranks get different numbers of annotated pixels
+    return images, masks
+
+
+def gradients(images: torch.Tensor, masks: torch.Tensor, ranks: Ranks) -> tuple[float, nn.Module]:
+    terms = [(1.0, load("losses", "bce")), (2.0, load("losses", "dice"))]
+    plain = with_shared_statistics(network(), ranks)
+    parallel = over_ranks(plain, ranks)
+    loss, pixels = objective(parallel(images), masks, terms)
+    total = summed(torch.stack([loss.detach(), pixels]), ranks)
+    (loss * ranks.world / total[1]).backward()
+    return float(total[0] / total[1]), plain
+
+
+def main() -> None:
+    with joined(threads=1) as ranks:
+        assert ranks.world == 2, ranks
+        images, masks = batch()
+        alone_loss, alone = gradients(images, masks, Ranks(0, 1, torch.device("cpu")))
+        loss, together = gradients(images[ranks.rank :: 2], masks[ranks.rank :: 2], ranks)
+        assert abs(loss - alone_loss) < 1e-6, (loss, alone_loss)
+        for (name, one), two in zip(alone.named_parameters(), together.parameters(), strict=True):
+            torch.testing.assert_close(two.grad, one.grad, rtol=1e-4, atol=1e-6, msg=name)
+        for (name, one), two in zip(alone.named_buffers(), together.buffers(), strict=True):
+            torch.testing.assert_close(two, one, rtol=1e-5, atol=1e-6, msg=name)
+
+        assert from_first(f"rank {ranks.rank}", ranks) == "rank 0"
+        assert gathered(torch.tensor([float(ranks.rank)]), ranks).tolist() == [[0.0], [1.0]]
+        mine = [sample for keys in EpochBatches(10, 4, 0, ranks) for _, sample in keys]
+        both = gathered(torch.tensor(mine, dtype=torch.float32), ranks)
+        steps = both.reshape(2, 2, 2).permute(1, 2, 0).reshape(2, 4)  # step, then samples in the order of one process
+        one = [[sample for _, sample in keys] for keys in EpochBatches(10, 4, 0, Ranks(0, 1, torch.device("cpu")))]
+        assert steps.tolist() == one, (steps.tolist(), one)
+    print("equal", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    main()
