@@ -76,7 +76,8 @@ def _read(path: Path) -> np.ndarray:
     if not path.is_file():
         raise InputError(f"{path}: no such image; expected a file ({', '.join(SUFFIXES)}); check the dataset's folder")
     try:
-        return np.asarray(iio.imread(path))
+        # From memory: imageio leaves the file open when it finds no image in it.
+        return np.asarray(iio.imread(path.read_bytes(), extension=path.suffix.lower()))
     except Exception as error:  # the back ends raise some fifteen kinds for damaged files
         reason = str(error).splitlines()[0][:120] if str(error) else type(error).__name__
         raise InputError(f"{path}: cannot be read as an image ({reason}); copy or download the file again") from error

@@ -66,7 +66,10 @@ def test_the_real_samples_study_is_sound_where_its_data_is(study):
         ("predict: {overlap: 2}\n", "predict.overlap: 2; expected 1 or 4 or 9 or 16"),
         ("datasets: {demo_breast: {split: {fold_count: 2}}}\n", "demo_breast.split.fold_count: 2; expected 3 or more"),
         ("tiles: {tile_px: 100}\n", "tiles.tile_px: 100; expected a multiple of 32"),
-        ("tiles: {stride_px: 300}\n", "tiles.stride_px: 300; expected at most tile_px \\(256\\)"),
+        (
+            "datasets: {demo_breast: {tiles: {stride_px: 300}}}\n",
+            "demo_breast.tiles.stride_px: 300; expected at most tile_px \\(128\\)",
+        ),
         ("train: {batch_size: 8, processes: 3}\n", "train.batch_size: 8; expected a multiple of processes \\(3\\)"),
         (
             "study: {datasets: [demo_brest]}\n",

@@ -34,6 +34,7 @@ def choice_problems(config: Mapping[str, Any]) -> list[Problem]:
         ),
         *(problem for dataset in datasets for problem in _dataset_problems(config, dataset)),
         *(problem for pair in pairs for problem in _train_problems(config, *pair)),
+        *_headline_problems(config, datasets),
     ]
 
 
@@ -106,9 +107,12 @@ def _dataset_problems(config: Mapping[str, Any], dataset: str) -> Iterator[Probl
     metrics = values.get("metrics", [])
     for place, metric in enumerate(metrics):
         yield from _unknown((*_owner(config, "evaluate", "metrics", dataset), place), "metrics", metric)
+
+
+def _headline_problems(config: Mapping[str, Any], datasets: list[str]) -> Iterator[Problem]:
     headline = config["report"].get("headline_metric")
-    if headline and headline not in metrics:
-        yield ("report", "headline_metric"), f"'{headline}'; expected one of evaluate.metrics of dataset {dataset}"
+    if headline and any(headline not in section(config, "evaluate", name).get("metrics", []) for name in datasets):
+        yield ("report", "headline_metric"), f"'{headline}'; expected one of evaluate.metrics, of each dataset; add it"
 
 
 def _train_problems(config: Mapping[str, Any], dataset: str, architecture: str) -> Iterator[Problem]:
