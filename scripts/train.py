@@ -23,16 +23,9 @@ from histoloom.networks import build_network, resolve_precision, save_model
 from histoloom.prepared import read_description
 from histoloom.split.tiles import TileStore, read_windows
 from histoloom.targets import output_count
-from histoloom.train.batches import (
-    EpochBatches,
-    TrainingTiles,
-    ValidationTiles,
-    training_loader,
-    validation_loader,
-    windows_of,
-)
+from histoloom.train.batches import EpochBatches, part_tiles, training_loader, validation_loader
 from histoloom.train.checkpoint import Checkpoints, leased
-from histoloom.train.distributed import Ranks, from_first, joined, wait_for_all
+from histoloom.train.distributed import Ranks, from_first, joined, told_once, wait_for_all
 from histoloom.train.learner import HISTORY, Learner, Progress
 from histoloom.train.probes import probe_tiles, write_epoch, write_probes
 from histoloom.train.settings import TrainSettings
@@ -42,7 +35,7 @@ from histoloom.train.training import Task, predicted_classes, selection_score, t
 def main() -> None:
     arguments = parsed()
     settings = TrainSettings.from_arguments(arguments)
-    with joined(arguments.threads_per_process) as ranks:
+    with joined(arguments.threads_per_process) as ranks, told_once(ranks):
         dtype = resolve_precision(settings.precision, ranks.device)
         identity = from_first(fingerprint(arguments, settings, ranks, dtype) if ranks.is_first else "", ranks)
         state = arguments.state / identity
@@ -57,10 +50,7 @@ def train(
     classes = read_description(arguments.dataset).classes
     store = TileStore.open(arguments.images, arguments.masks, arguments.image_table)
     windows = read_windows(arguments.windows)
-    tiles = TrainingTiles(
-        store, windows_of(windows, arguments.folds, arguments.fold, "train"), arguments.tile_px, settings
-    )
-    held_out = ValidationTiles(store, windows_of(windows, arguments.folds, arguments.fold, "val"), arguments.tile_px)
+    tiles, held_out = part_tiles(store, windows, arguments.folds, arguments.fold, arguments.tile_px, settings)
     probes, probe_masks = probe_tiles(held_out, settings.probe_tiles)
     batches = EpochBatches(len(tiles.windows) * settings.repeats, settings.batch_size, settings.seed, ranks)
     loader = training_loader(tiles, batches, arguments.loader_workers)
@@ -102,11 +92,12 @@ def train(
 
 def fingerprint(arguments: argparse.Namespace, settings: TrainSettings, ranks: Ranks, dtype: torch.dtype) -> str:
     """What the result depends on, and nothing else: settings, code, inputs, number of processes, number type."""
-    inputs = ("images", "masks", "image_table", "windows", "folds", "dataset")
+    inputs = ("images", "masks", "image_table", "windows", "folds")
     facts = {
         **asdict(settings),
         **{name: getattr(arguments, name) for name in ("network", "fold", "tile_px", "downsample", "code")},
         "options": dict(arguments.option),
+        "classes": read_description(arguments.dataset).classes,  # and not its licence or notes
         "inputs": [sha256(getattr(arguments, name)) for name in inputs],
         "processes": ranks.world,
         "device": ranks.device.type,

@@ -4,8 +4,10 @@ import random
 import subprocess
 import time
 
+import numpy as np
 import psutil
 import pytest
+import torch
 
 from tests.train.training_case import ROOT, environment_with, make_case
 
@@ -81,3 +83,48 @@ def test_an_unfinished_state_is_not_taken_up_by_other_settings_or_other_code(tmp
     case.code = "other"
     case.train_until_killed(2)
     assert len(list(case.folder.glob("state/*"))) == 3
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_a_diverging_loss_ends_in_a_short_message_and_leaves_no_outputs(tmp_path, processes):
+    case = make_case(tmp_path / "case", processes=processes, settings={"learning-rate": 1e30})
+    ended = case.train()
+    assert ended.returncode == 1
+    assert not any(path.exists() for path in case.outputs.values())
+    lines = [line for line in ended.stderr.splitlines() if not line.startswith("epoch ")]
+    assert 1 <= len(lines) <= 4, ended.stderr
+    assert lines[0].startswith("error: loss or gradient is "), ended.stderr
+    assert "lower train.learning_rate (now 1e+30)" in ended.stderr
+
+
+def test_a_second_trainer_on_the_same_state_is_told_who_is_there(tmp_path):
+    case = make_case(tmp_path / "case", settings={"epochs": 2000})
+    first = subprocess.Popen(case.command(), cwd=ROOT, env=environment_with(), stderr=subprocess.DEVNULL)
+    try:
+        while not list(case.folder.glob("state/*/checkpoint-*")):
+            assert first.poll() is None
+            time.sleep(0.05)
+        second = case.train()
+    finally:
+        first.kill()
+        first.wait()
+    assert second.returncode == 1
+    assert 'another run is training here ({"host": "' in second.stderr
+    assert f'"pid": {first.pid}' in second.stderr
+    assert "Traceback" not in second.stderr
+
+
+def test_one_process_and_two_with_the_same_global_batch_agree(tmp_path):
+    # Without dropout, whose random numbers depend on which process an image falls to.
+    results = []
+    for processes in (1, 2):
+        case = make_case(tmp_path / str(processes), processes=processes, checkpoint_minutes=1e9)
+        done = case.train(DROPOUT="0")
+        assert done.returncode == 0, done.stderr
+        history = np.genfromtxt(case.outputs["history"], delimiter=",", names=True)
+        results.append((torch.load(case.outputs["model"], weights_only=True)["state"], history))
+    (one, first), (two, second) = results
+    for column in ("train_loss", "val_loss", "val_score"):
+        np.testing.assert_allclose(first[column], second[column], rtol=1e-3)
+    for name, value in one.items():
+        torch.testing.assert_close(two[name], value, rtol=1e-3, atol=1e-4, msg=name)

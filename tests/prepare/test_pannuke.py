@@ -49,6 +49,23 @@ def test_pannuke_reads_arrays_without_the_inner_folder(flat, tmp_path):
     assert [sample.name for sample in pannuke(tmp_path)] == ["fold1_00000", "fold1_00001"]
 
 
+def test_groups_beside_the_tissues_are_the_groups(tmp_path):
+    write_fold(tmp_path / "Fold 1", flat=True)
+    np.save(tmp_path / "Fold 1" / "groups.npy", np.array(["slide a", "slide a"]))
+    assert [sample.group for sample in pannuke(tmp_path)] == ["slide a", "slide a"]
+    assert UNKNOWN_PATIENTS not in pannuke(tmp_path).warnings
+    write_fold(tmp_path / "Fold 2", flat=True)
+    assert [sample.group for sample in pannuke(tmp_path)][2:] == ["fold2_00000", "fold2_00001"]
+    assert UNKNOWN_PATIENTS in pannuke(tmp_path).warnings
+
+
+def test_groups_of_another_number_are_refused(tmp_path):
+    write_fold(tmp_path / "Fold 1", flat=True)
+    np.save(tmp_path / "Fold 1" / "groups.npy", np.array(["slide a"]))
+    with pytest.raises(InputError, match=r"groups\.npy: shape \(1,\); expected one group for each of 2 patches"):
+        pannuke(tmp_path)
+
+
 def test_pannuke_sample_is_as_stored(tmp_path):
     write_fold(tmp_path / "Fold 2", inner="fold2")
     dataset = pannuke(tmp_path)

@@ -7,8 +7,14 @@ from hypothesis import strategies as st
 
 from histoloom.errors import InputError
 from histoloom.split.tiles import TileStore, read_windows
-from histoloom.train.batches import EpochBatches, TrainingTiles, ValidationTiles, training_loader, validation_loader
-from histoloom.train.batches import windows_of as windows_of_part
+from histoloom.train.batches import (
+    EpochBatches,
+    TrainingTiles,
+    ValidationTiles,
+    part_tiles,
+    training_loader,
+    validation_loader,
+)
 from histoloom.train.distributed import Ranks
 from histoloom.train.settings import TrainSettings
 from tests.train.training_case import SETTINGS, make_case
@@ -28,8 +34,8 @@ def settings() -> TrainSettings:
 def tiles(tmp_path) -> TrainingTiles:
     inputs = make_case(tmp_path).folder / "inputs"
     store = TileStore.open(inputs / "images.npy", inputs / "masks.npy", inputs / "images.csv")
-    windows = windows_of_part(read_windows(inputs / "windows.csv"), inputs / "folds.csv", 0, "train")
-    return TrainingTiles(store, windows, 32, settings())
+    windows = read_windows(inputs / "windows.csv")
+    return part_tiles(store, windows, inputs / "folds.csv", 0, 32, settings())[0]
 
 
 @given(samples=st.integers(2, 40), batch_size=st.sampled_from([2, 4, 6]), epoch=st.integers(1, 5))
@@ -83,8 +89,8 @@ def test_versions_of_a_window_differ_and_come_again_with_the_same_key(tiles):
     assert (first != later).any()
 
 
-def test_ranks_share_the_validation_windows_without_overlap(tmp_path, tiles):
-    validation = ValidationTiles(tiles.store, tiles.windows, 32)
+def test_ranks_share_the_validation_windows_without_overlap(tiles):
+    validation = ValidationTiles(tiles.store, ["image_1", "image_2"], 32)
     shares = [
         torch.cat([images for images, _ in validation_loader(validation, 3, Ranks(rank, 2, CPU))]) for rank in (0, 1)
     ]
@@ -92,7 +98,21 @@ def test_ranks_share_the_validation_windows_without_overlap(tmp_path, tiles):
     assert torch.equal(torch.stack(shares, 1).flatten(0, 1), whole)
 
 
-def test_a_part_without_an_annotated_tile_is_refused(tmp_path):
-    inputs = make_case(tmp_path).folder / "inputs"
-    with pytest.raises(InputError, match=r"folds\.csv: the val part of fold 0 has no annotated tile"):
-        windows_of_part([], inputs / "folds.csv", 0, "val")
+def test_validation_counts_every_annotated_pixel_of_an_image_once(tiles):
+    # 48 x 48 in tiles of 32: four tiles, of which three leave the image. image_0 has four rows without annotation.
+    validation = ValidationTiles(tiles.store, ["image_0"], 32)
+    masks = torch.cat([masks for _, masks in validation_loader(validation, 2, Ranks(0, 1, CPU))])
+    assert masks.shape == (4, 32, 32)
+    assert int((masks != 255).sum()) == 48 * 48 - 4 * 48
+    assert int((masks == 1).sum()) == int((tiles.store.mask("image_0") == 1).sum())
+
+
+def test_a_tile_without_annotation_is_not_validated_on(tiles):
+    assert all((mask != 255).any() for _, mask in (ValidationTiles(tiles.store, ["image_0"], 4)[k] for k in range(132)))
+    assert len(ValidationTiles(tiles.store, ["image_0"], 4)) == 12 * 12 - 12
+
+
+def test_a_part_without_an_annotated_tile_is_refused(tmp_path, tiles):
+    folds = make_case(tmp_path / "case").folder / "inputs" / "folds.csv"
+    with pytest.raises(InputError, match=r"folds\.csv: the train part of fold 0 has no annotated tile"):
+        part_tiles(tiles.store, [], folds, 0, 32, settings())

@@ -61,10 +61,20 @@ def test_an_infinite_loss_stops_and_leaves_the_weights():
     with torch.no_grad():
         learner.network[2].bias.fill_(math.nan)
     before = copy.deepcopy(learner.network.state_dict())
-    with pytest.raises(InputError, match="loss is nan at epoch 1, step 1; expected a finite number"):
+    with pytest.raises(InputError, match="loss or gradient is nan at epoch 1, step 1; expected a"):
         train_one_epoch(learner, [batch()], Progress(), work, lambda: None)
     after = learner.network.state_dict()
     assert all(torch.equal(before[name], after[name]) for name in before if name != "2.bias")
+
+
+def test_a_finite_loss_with_an_infinite_gradient_leaves_the_weights():
+    work = task()
+    learner = Learner.of(network(), work.settings, ALONE, torch.float32)
+    learner.network[0].weight.register_hook(lambda gradient: gradient * math.inf)
+    before = copy.deepcopy(learner.network.state_dict())
+    with pytest.raises(InputError, match=r"loss or gradient is (nan|inf) at epoch 1, step 1"):
+        train_one_epoch(learner, [batch()], Progress(), work, lambda: None)
+    assert all(torch.equal(before[name], value) for name, value in learner.network.state_dict().items())
 
 
 def test_averaged_weights_follow_the_moving_average_by_hand():

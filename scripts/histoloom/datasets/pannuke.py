@@ -49,8 +49,10 @@ def pannuke(
 
     The mask comes from nucleus channels 0 to 4 alone; a pixel in several channels takes the highest (as the
     conversions behind HoVer-Net's and CellViT's published figures do), and `facts` count such pixels and the nuclei
-    they hide. Ids are made 1 to n for each patch. `mpp` is in micrometres per pixel. `licence`, `citation` and `note`
-    (a warning carried into the report) are for other data kept in this layout.
+    they hide. Ids are made 1 to n for each patch. PanNuke does not tell its patients apart; where a fold has
+    groups.npy beside types.npy (the patient or slide of each patch, as text), those are the groups, else each patch
+    is one. `mpp` is in micrometres per pixel. `licence`, `citation` and `note` (a warning carried into the report)
+    are for other data kept in this layout.
     Raises InputError for a missing folder, arrays of unequal length or wrong shape, and values outside their range.
 
     Source: Gamper et al. 2020, arXiv:2003.10778.
@@ -64,7 +66,7 @@ def pannuke(
         licence=licence,
         citation=citation,
         facts=facts,
-        warnings=(UNKNOWN_PATIENTS, *([note] if note else [])),
+        warnings=(*(() if all(map(_has_groups, folds)) else (UNKNOWN_PATIENTS,)), *([note] if note else [])),
     )
 
 
@@ -185,6 +187,11 @@ def _checked(fold: Fold) -> Fold:
             f"{fold.folder}: arrays of unequal length: images.npy {len(images)}, masks.npy {len(masks)}, types.npy "
             f"{len(types)}; expected one row for each patch in all three; download the fold again"
         )
+    if _has_groups(fold) and _open(_groups(fold)).shape != types.shape:
+        raise InputError(
+            f"{_groups(fold)}: shape {_open(_groups(fold)).shape}; expected one group for each of {len(types)} "
+            "patches; write it again or remove it"
+        )
     if images.shape[1:3] != masks.shape[1:3]:
         raise InputError(
             f"{fold.masks}: mask is {masks.shape[1:3]}, image is {images.shape[1:3]}; expected one size; "
@@ -197,15 +204,24 @@ def _samples(root: Path, folds: list[Fold], mpp: float, facts: dict) -> Iterator
     facts.update(double_pixels=0, hidden_nuclei=0)
     for fold in folds:
         types = np.array(_open(fold.types))
+        groups = np.array(_open(_groups(fold))) if _has_groups(fold) else None
         for row, tissue in enumerate(types):
             mask, instances, double, hidden = masks_of(_ids(fold.masks, row))
             facts["double_pixels"] += double
             facts["hidden_nuclei"] += hidden
             name = f"fold{fold.number}_{row:05d}"
             source = f"{fold.images.relative_to(root).as_posix()} row {row}"
-            yield Sample(
-                name, _pixels(fold.images, row), mask, instances, mpp, name, str(tissue), fold.number, source=source
-            )
+            group = name if groups is None else str(groups[row])
+            image = _pixels(fold.images, row)
+            yield Sample(name, image, mask, instances, mpp, group, str(tissue), fold.number, source=source)
+
+
+def _groups(fold: Fold) -> Path:
+    return fold.types.with_name("groups.npy")
+
+
+def _has_groups(fold: Fold) -> bool:
+    return _groups(fold).is_file()
 
 
 def _pixels(path: Path, row: int) -> UInt8[np.ndarray, "height width 3"]:

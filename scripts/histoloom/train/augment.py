@@ -73,7 +73,7 @@ def plain_tile(
     return np.array(image_part), np.array(mask_part)  # copies: a view would keep a memory map open
 
 
-def augmented_tile(  # noqa: PLR0917 - where, how and from what numbers, in the order of plain_tile
+def augmented_tile(
     image: UInt8[np.ndarray, "height width 3"],
     mask: UInt8[np.ndarray, "height width"],
     row: int,

@@ -1,6 +1,6 @@
 """From windows on prepared images to batches of tiles, the same whatever the workers, the process or a resume."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from histoloom.errors import InputError
 from histoloom.prepared import part_names
+from histoloom.sample import IGNORE
 from histoloom.split.tiles import TileStore, Window
 from histoloom.train.augment import Augmentation, augmented_tile, plain_tile, sample_rng
 from histoloom.train.distributed import Ranks, die_with_parent
@@ -44,32 +45,52 @@ class TrainingTiles(Dataset):
 
 
 class ValidationTiles(Dataset):
-    """Windows as they are."""
+    """Images cut edge to edge, so that every annotated pixel counts once, whatever the stride of training."""
 
-    def __init__(self, store: TileStore, windows: list[Window], tile_px: int):
-        self.store, self.windows, self.tile_px = store, windows, tile_px
+    def __init__(self, store: TileStore, names: Iterable[str], tile_px: int):
+        self.store, self.tile_px = store, tile_px
+        self.windows = [window for name in names for window in self._grid(name)]
 
     def __len__(self) -> int:
         return len(self.windows)
 
     def __getitem__(self, index: int) -> Tile:
-        """The tile and its mask, mirrored where the window leaves the image."""
+        """The tile and its mask; beyond the image the tile is mirrored and the mask not annotated."""
         window = self.windows[index]
-        return plain_tile(
-            self.store.image(window.name), self.store.mask(window.name), window.row, window.column, self.tile_px
-        )
+        image, mask = self.store.image(window.name), self.store.mask(window.name)
+        tile, tile_mask = plain_tile(image, mask, window.row, window.column, self.tile_px)
+        tile_mask[mask.shape[0] - window.row :] = IGNORE
+        tile_mask[:, mask.shape[1] - window.column :] = IGNORE
+        return tile, tile_mask
+
+    def _grid(self, name: str) -> Iterator[Window]:
+        mask, side = self.store.mask(name), self.tile_px
+        for row in range(0, mask.shape[0], side):
+            for column in range(0, mask.shape[1], side):
+                if (mask[row : row + side, column : column + side] != IGNORE).any():
+                    yield Window(name, row, column)
 
 
-def windows_of(windows: list[Window], folds: Path, fold: int, part: str) -> list[Window]:
-    """The windows on the images of one part of a fold; InputError where there is none."""
-    names = set(part_names(folds, fold, part))
-    found = [window for window in windows if window.name in names]
-    if not found:
-        raise InputError(
-            f"{folds}: the {part} part of fold {fold} has no annotated tile; expected one at least; "
-            "change the split section or annotate more images"
-        )
-    return found
+def part_tiles(
+    store: TileStore, windows: list[Window], folds: Path, fold: int, tile_px: int, settings: TrainSettings
+) -> tuple[TrainingTiles, ValidationTiles]:
+    """The augmented tiles of a fold's training part, and its validation part as it is.
+
+    Raises InputError where one of them has no annotated tile.
+    """
+    names = {part: part_names(folds, fold, part) for part in ("train", "val")}
+    training = [window for window in windows if window.name in set(names["train"])]
+    tiles = {
+        "train": TrainingTiles(store, training, tile_px, settings),
+        "val": ValidationTiles(store, names["val"], tile_px),
+    }
+    for part, found in tiles.items():
+        if not found.windows:
+            raise InputError(
+                f"{folds}: the {part} part of fold {fold} has no annotated tile; expected one at least; "
+                "change the split section or annotate more images"
+            )
+    return tiles["train"], tiles["val"]
 
 
 @dataclass

@@ -47,7 +47,7 @@ def leased(folder: Path) -> Iterator[None]:
         lease.truncate(0)
         lease.write(json.dumps(_holder()))
         lease.flush()
-        for part in folder.glob(".part-*"):  # left by a killed writer
+        for part in folder.rglob(".part-*"):  # left by a killed writer
             part.unlink()
         yield
 

@@ -3,16 +3,18 @@
 import ctypes
 import os
 import signal
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
 from torch import distributed, nn
-from torch.distributed.nn.functional import all_reduce as differentiable_all_reduce
 from torch.nn.parallel import DistributedDataParallel
 
 from histoloom.errors import InputError
+
+FIRST_SPEAKS_SECONDS = 5
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,20 @@ def joined(threads: int) -> Iterator[Ranks]:
     finally:
         if world > 1:
             distributed.destroy_process_group()
+
+
+@contextmanager
+def told_once(ranks: Ranks) -> Iterator[None]:
+    """Give the first process the time to tell of an InputError that all meet; its end ends the others.
+
+    One that the first does not meet is told by whoever does.
+    """
+    try:
+        yield
+    except InputError:
+        if not ranks.is_first:
+            time.sleep(FIRST_SPEAKS_SECONDS)
+        raise
 
 
 def die_with_parent() -> None:
@@ -100,7 +116,7 @@ def over_ranks(network: nn.Module, ranks: Ranks) -> nn.Module:
     if ranks.world == 1:
         return network
     devices = [ranks.device.index] if ranks.device.type == "cuda" else None
-    return DistributedDataParallel(network, device_ids=devices, broadcast_buffers=False)
+    return DistributedDataParallel(network, device_ids=devices)
 
 
 def with_shared_statistics(network: nn.Module, ranks: Ranks) -> nn.Module:
@@ -113,6 +129,27 @@ def with_shared_statistics(network: nn.Module, ranks: Ranks) -> nn.Module:
         if type(module) is nn.BatchNorm2d:
             module.__class__ = CrossRankBatchNorm
     return network
+
+
+class SumOverRanks(torch.autograd.Function):
+    """Sum of a tensor over all processes, through which gradients flow back to each.
+
+    torch.distributed.nn has one that is deprecated, and its successor is private.
+    """
+
+    @staticmethod
+    def forward(context: torch.autograd.function.FunctionCtx, values: torch.Tensor) -> torch.Tensor:
+        """Sum over processes."""
+        total = values.clone()
+        distributed.all_reduce(total)
+        return total
+
+    @staticmethod
+    def backward(context: torch.autograd.function.FunctionCtx, gradient: torch.Tensor) -> torch.Tensor:
+        """Every process's loss depends on the sum, so the gradients of all are summed."""
+        total = gradient.clone()
+        distributed.all_reduce(total)
+        return total
 
 
 class CrossRankBatchNorm(nn.BatchNorm2d):
@@ -128,9 +165,9 @@ class CrossRankBatchNorm(nn.BatchNorm2d):
         wide = values.float()
         count = values.numel() / values.shape[1] * distributed.get_world_size()
         # The mean first and the squares around it afterwards: E[x^2] - E[x]^2 loses its digits to cancellation.
-        mean = differentiable_all_reduce(wide.sum((0, 2, 3))) / count
+        mean = SumOverRanks.apply(wide.sum((0, 2, 3))) / count
         centred = wide - mean[None, :, None, None]
-        variance = differentiable_all_reduce(centred.square().sum((0, 2, 3))) / count
+        variance = SumOverRanks.apply(centred.square().sum((0, 2, 3))) / count
         with torch.no_grad():
             self.num_batches_tracked += 1
             self.running_mean.lerp_(mean, self.momentum)

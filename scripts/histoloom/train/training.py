@@ -82,8 +82,8 @@ def train_one_epoch(
     Raises InputError when the loss is not finite; the weights are then those of the step before.
     """
     learner.parallel.train()
+    began = time.monotonic()  # the wait for the loader counts
     for images, masks in loader:
-        began = time.monotonic()
         step = (progress.epoch - 1) * task.steps_per_epoch + progress.step
         _seed_step(task, step)
         for group in learner.optimizer.param_groups:
@@ -91,12 +91,13 @@ def train_one_epoch(
         loss, pixels = optimise(learner, images, masks, task)
         if not math.isfinite(loss):
             raise InputError(
-                f"loss is {loss} at epoch {progress.epoch}, step {progress.step + 1}; expected a finite number;\n"
-                f"lower train.learning_rate (now {task.settings.learning_rate}) or look at the inspection's findings;\n"
-                "the last good checkpoint is kept"
+                f"loss or gradient is {loss} at epoch {progress.epoch}, step {progress.step + 1}; expected a\n"
+                f"finite number; lower train.learning_rate (now {task.settings.learning_rate}) or look at the\n"
+                "inspection's findings; the last good checkpoint is kept"
             )
         progress.count(loss * pixels, pixels, len(images), time.monotonic() - began)
         after_step()
+        began = time.monotonic()
     totals = summed(progress.sums.to(task.ranks.device), task.ranks).cpu()
     return float(totals[0] / totals[1])
 
@@ -104,7 +105,7 @@ def train_one_epoch(
 def optimise(learner: Learner, images: torch.Tensor, masks: torch.Tensor, task: Task) -> tuple[float, float]:
     """One step by the gradient of the global batch; the loss of this rank's tiles and their annotated pixels.
 
-    Where the loss is not finite on any rank, nothing is changed and that loss is returned on all.
+    Where the loss or the gradient is not finite on any rank, nothing is changed and what it is is returned on all.
     """
     masks = masks.to(task.ranks.device, non_blocking=True)
     loss, pixels = objective(_logits(learner.parallel, images, task), masks, task.terms)
@@ -114,6 +115,10 @@ def optimise(learner: Learner, images: torch.Tensor, masks: torch.Tensor, task: 
     learner.optimizer.zero_grad(set_to_none=True)
     # Gradients are averaged over processes: the factor `world` turns that mean of sums into their sum.
     learner.scaler.scale(loss * task.ranks.world / total[1].clamp(min=1)).backward()
+    if not learner.scaler.is_enabled():  # a scaler looks for itself, and leaves out the step
+        norm = nn.utils.get_total_norm([p.grad for p in learner.network.parameters() if p.grad is not None])
+        if not torch.isfinite(norm):
+            return float(norm), float(pixels)
     learner.scaler.step(learner.optimizer)
     learner.scaler.update()
     if learner.average:
