@@ -59,7 +59,7 @@ real-samples: env  ## run the whole workflow on small real samples (study.sample
 	@echo "The report: $(CURDIR)/results/real_samples.html"
 
 test: env chromium  ## run all tests
-	python -m pytest
+	python -m pytest -n auto --dist loadfile
 
 chromium:
 	@if ! command -v chromium >/dev/null && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; \

@@ -1,28 +1,28 @@
 # histoloom: from annotated H&E images to trained, compared and documented segmentation models.
 import os
 import sys
-from pathlib import Path
-
 from snakemake.utils import min_version
 
 min_version("9.27")
-sys.path.insert(0, str(Path(workflow.basedir) / "scripts"))
+sys.path.insert(0, os.path.join(workflow.basedir, "scripts"))
 # The scripts run on the Python that runs Snakemake, also where its environment was not activated.
-os.environ.update(PATH=os.pathsep.join([str(Path(sys.executable).parent), *os.get_exec_path()]))
+os.environ.update(PATH=os.pathsep.join([os.path.dirname(sys.executable), *os.get_exec_path()]))
 
 from histoloom.study.check import complaint
+from histoloom.study.merging import read_config
 from histoloom.study.study import Study
 
-base = [] if workflow.config_settings.replace_workflow_config else ["config/config.yaml"]
+settings = workflow.config_settings
+files = [*([] if settings.replace_workflow_config else ["config/config.yaml"]), *settings.configfiles]
 # Before Snakemake reads the config, since it takes the last of two equal keys and any misspelt one.
-if found := complaint([*base, *workflow.overwrite_configfiles], workflow.config_settings.config):
+if found := complaint(files, settings.config):
     sys.exit(found)
 
 
 configfile: "config/config.yaml"
 
 
-study = Study(config)
+study = Study(read_config(files, settings.config))
 
 
 report: f"results/report/{study.slug}/front.rst"

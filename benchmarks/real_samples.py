@@ -18,6 +18,13 @@ from histoloom.prepared import read_description, read_table
 DATASETS = ("consep", "brecahad")
 METRICS = ("dice", "iou", "accuracy", "precision", "recall", "pq")
 HEADLINE = ("dice", "foreground")
+MARKS = {
+    "consep": [("haematoxylin Otsu, as published with the samples (whole CoNSeP training tiles)", 0.602)],
+    "brecahad": [
+        ("haematoxylin Otsu, as published with the samples", 0.454),
+        ("U-Net of the original study, all 162 images, image-wise split", 0.5645),
+    ],
+}
 
 
 def main() -> None:
@@ -69,6 +76,10 @@ def section(results: Path, benchmarks: Path, dataset: str) -> str:
             "",
             "Definitions: " + " ".join(definitions(summary)),
             "",
+            "Marks from elsewhere, against the best model's Dice (foreground):",
+            "",
+            *mark_table(dataset, headline),
+            "",
             "Paired differences of Dice (foreground), first minus second:",
             "",
             *difference_table(comparison),
@@ -109,6 +120,16 @@ def definitions(summary: list[dict[str, str]]) -> list[str]:
     """The definition of each metric as the table of scores states it."""
     found = {row["metric"]: row["definition"] for row in summary if row["class"] in ("foreground", "all")}
     return [f"{metric}: {found[metric]}" for metric in METRICS if metric in found]
+
+
+def mark_table(dataset: str, headline: list[dict[str, str]]) -> list[str]:
+    """The best model's mean and interval beside figures that were not measured here."""
+    best = max((row for row in headline if row["kind"] == "model"), key=lambda row: float(row["mean"]))
+    lines = ["| mark | its Dice | best model | above it |", "|---|---|---|---|"]
+    for name, mark in MARKS[dataset]:
+        above = "whole interval" if float(best["low"]) > mark else "mean" if float(best["mean"]) > mark else "no"
+        lines.append(f"| {name} | {mark} | {best['architecture']} {cell(best)} | {above} |")
+    return lines
 
 
 def difference_table(comparison: list[dict[str, str]]) -> list[str]:

@@ -25,8 +25,8 @@ def main() -> None:
     classes = read_description(arguments.dataset).classes
     figure = draw_examples(examples, classes, metric)
     save_tissue(figure, arguments.figure, drawn_colours(len(classes)), description(choices, metric))
-    rows = [(one.rank, one.name, one.fold, arguments.metric, repr(one.score)) for one in choices]
-    write_table(arguments.table, ("rank", "name", "fold", "metric", "score"), rows)
+    rows = [(one.rank, one.name, " ".join(map(str, one.folds)), arguments.metric, repr(one.score)) for one in choices]
+    write_table(arguments.table, ("rank", "name", "folds", "metric", "score"), rows)
 
 
 def read_scores(arguments: argparse.Namespace) -> list[tuple[str, int, float]]:

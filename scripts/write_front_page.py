@@ -10,7 +10,7 @@ from histoloom.files import write_text
 from histoloom.prepared import read_description, read_table
 from histoloom.report.front_page import Section, render, restructured, section
 from histoloom.report.provenance import commit, data_digest, package_versions
-from histoloom.report.verdict import difference_of, score_of
+from histoloom.report.verdict import FEWEST_GROUPS, difference_of, score_of
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 TEMPLATE = REPOSITORY / "workflow" / "report" / "front_page.html.j2"
@@ -27,6 +27,7 @@ def main() -> None:
         study=arguments.study,
         metric=arguments.metric,
         class_name=arguments.class_name,
+        fewest_groups=FEWEST_GROUPS,
         sections=[read_section(path, arguments, config) for path in arguments.datasets],
         seed=config["study"]["seed"],
         commit=commit(REPOSITORY),

@@ -49,7 +49,7 @@ FINDINGS = {
     "mask of another size": (measured("d", mask_size=(4, 6)), ("error", "size_conflict", "d")),
     "value without class": (measured("d", {0: 10, 1: 5, 7: 5}), ("error", "unknown_value", "d")),
     "duplicate in a group": (measured("d", group="a", sha256="a"), ("warning", "duplicate", "a")),
-    "duplicate across groups": (measured("d", sha256="b"), ("error", "duplicate", "b")),
+    "duplicate across groups": (measured("d", sha256="b"), ("warning", "duplicate", "b")),
     "empty mask": (measured("d", {0: 20}), ("warning", "empty_mask", "toy")),
     "blank image": (measured("d", is_blank=True), ("warning", "blank_image", "toy")),
     "some pixels not annotated": (measured("d", {0: 10, 1: 5, 255: 5}), ("info", "unannotated", "toy")),
@@ -91,8 +91,12 @@ def test_fewer_than_three_groups_are_warned_of():
 
 def test_images_without_group_are_warned_of():
     images = three()
-    object.__setattr__(images[0].row, "group", "")
-    assert kinds(images) == [("warning", "unknown_group", "toy"), ("warning", "few_groups", "toy")]
+    for image in images[:2]:
+        object.__setattr__(image.row, "group", "")
+    unknown, few = inspect(images, DESCRIPTION)
+    assert (unknown.severity, unknown.kind, few.kind) == ("warning", "unknown_group", "few_groups")
+    assert unknown.message.startswith("2 of 3 images (a, b) have no group; they count as one group")
+    assert few.message.startswith("2 groups; expected at least 3")  # those without one, and c
 
 
 def test_duplicate_names_both_images_and_groups():
@@ -205,11 +209,19 @@ def test_script_writes_findings_classes_and_sheet(tmp_path):
     assert iio.imread(tmp_path / "out" / "sheet.png").shape[1] == 1800
 
 
-def test_script_stops_at_a_leak_after_writing_its_files(tmp_path):
+def test_script_only_warns_of_identical_images_of_two_groups(tmp_path):
     prepare(tmp_path, tile("a", 1), tile("b", 1), tile("c", 3))
+    done = run_script(tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "warning: a: same pixels as b, groups 'a' and 'b'" in done.stderr
+
+
+def test_script_stops_at_an_error_after_writing_its_files(tmp_path):
+    prepare(tmp_path, tile("a", 1), tile("b", 2), tile("c", 3))
+    iio.imwrite(tmp_path / "masks" / "a.png", np.full((32, 32), 7, np.uint8))
     done = run_script(tmp_path)
     assert done.returncode == 1
     assert "findings.csv: 1 error(s) in the dataset" in done.stderr
-    assert "a: same pixels as b, groups 'a' and 'b'" in done.stderr
+    assert "a: mask holds 7; expected 0 to 1, or 255 for not annotated" in done.stderr
     assert "Traceback" not in done.stderr
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["classes.csv", "findings.csv", "sheet.png"]

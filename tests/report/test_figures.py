@@ -35,22 +35,24 @@ def tile(height=40, width=60):
     return rng.normal((225, 160, 200), 12, (height, width, 3)).clip(0, 255).astype(np.uint8)
 
 
-def example(rank="worst", name="a_1", height=40, width=60):
+def example(rank="worst", name="a_1", height=40, width=60, folds=(0,)):
     truth = np.zeros((height, width), np.uint8)
     truth[5:20, 5:20] = 1
     truth[:, -5:] = 255
     predicted = np.zeros_like(truth)
     predicted[10:30, 5:20] = 2
-    return Example(Choice(rank, name, 0, 0.25), tile(height, width), truth, predicted)
+    return Example(Choice(rank, name, folds, 0.25), tile(height, width), truth, predicted)
 
 
 def figures():
     curves = [curve(history([0.1, 0.4, 0.3], {1, 2})), curve(history([0.2, 0.3], {1}))]
-    counts = np.array([[90, 5, 5], [2, 8, 0], [0, 0, 0]])
+    counts = np.array([[90.0, 5, 5], [2, 8, 0], [0, 0, 0]])
     return {
         "curves": draw_curves({"unet": curves, "a$b$": curves}),
         "confusion": draw_confusion(counts, CLASSES, "unet"),
-        "examples": draw_examples([example(), example("best", "x" * 200, 60, 30)], CLASSES, "dice (mean)"),
+        "examples": draw_examples(
+            [example(), example("best", "x" * 200, 60, 30, folds=(0, 1))], CLASSES, "dice (mean)"
+        ),
     }
 
 
@@ -70,17 +72,26 @@ def test_the_mean_over_folds_ends_with_the_shortest_fold():
     assert mean_curve([long, short], "val_score") == pytest.approx([0.2, 0.3])
 
 
+def pixels(name, fold, truth, predicted, value):
+    cells = {"name": name, "fold": fold, "truth": truth, "predicted": predicted, "value": value}
+    return {"kind": "pixels"} | {column: str(cell) for column, cell in cells.items()}
+
+
 def test_pixel_counts_add_up_over_images_and_leave_pairs_out():
-    rows = [
-        {"kind": "pixels", "truth": "1", "predicted": "0", "value": "3"},
-        {"kind": "pixels", "truth": "1", "predicted": "0", "value": "4"},
-        {"kind": "pairs", "truth": "1", "predicted": "tp", "value": "9"},
-    ]
+    rows = [pixels("a", 0, 1, 0, 3), pixels("b", 0, 1, 0, 4)]
+    rows.append({"kind": "pairs", "name": "a", "fold": "0", "truth": "1", "predicted": "tp", "value": "9"})
     assert pixel_counts(rows, 2).tolist() == [[0, 0], [7, 0]]
 
 
+def test_an_image_that_two_folds_tested_counts_once_in_the_confusion_matrix():
+    # of a's 6 pixels fold 0 gets 6 right and fold 1 only 2; b, tested once, has 10 pixels, all right
+    rows = [pixels("a", 0, 1, 1, 6), pixels("a", 0, 1, 0, 0), pixels("a", 1, 1, 1, 2), pixels("a", 1, 1, 0, 4)]
+    rows += [pixels("b", 2, 1, 1, 10)]
+    assert pixel_counts(rows, 2).tolist() == [[0, 0], [2, 14]]
+
+
 def test_row_shares_sum_to_one_or_are_undefined():
-    shares = row_shares(np.array([[1, 3, 0], [0, 0, 0], [5, 5, 0]]))
+    shares = row_shares(np.array([[1.0, 3, 0], [0, 0, 0], [5, 5, 0]]))
     assert shares[[0, 2]].sum(axis=1) == pytest.approx([1, 1])
     assert np.isnan(shares[1]).all()
 
@@ -88,6 +99,16 @@ def test_row_shares_sum_to_one_or_are_undefined():
 def test_examples_are_chosen_by_score_then_name():
     scores = [("d", 0, 0.5), ("b", 1, 0.1), ("a", 0, 0.1), ("e", 0, 0.9), ("c", 2, 0.3), ("f", 0, float("nan"))]
     assert [(c.rank, c.name) for c in choose(scores, 1)] == [("worst", "a"), ("median", "c"), ("best", "e")]
+
+
+def test_an_image_that_two_folds_tested_is_chosen_once_by_its_mean_and_drawn_from_the_first():
+    scores = [("a", 1, 0.25), ("b", 2, 0.3), ("a", 0, 0.75), ("c", 2, 0.625), ("d", 0, float("nan")), ("d", 1, 0.7)]
+    chosen = [Choice("worst", "b", (2,), 0.3), Choice("median", "a", (0, 1), 0.5), Choice("best", "d", (1,), 0.7)]
+    assert choose(scores, 1) == chosen
+    assert chosen[1].fold == 0
+    assert description(chosen[1:2], "dice") == "median: a, dice 0.500 (mean of folds 0, 1; fold 0 drawn)"
+    titles = [text.get_text() for text in draw_examples([example(folds=(0, 1))], CLASSES, "dice").texts]
+    assert any("mean of folds 0, 1; fold 0 drawn" in title for title in titles)
 
 
 def test_no_image_is_shown_twice_where_there_are_few():
@@ -103,7 +124,7 @@ def test_agreement_tells_the_five_cases():
 
 
 def test_the_text_alternative_names_image_fold_and_score():
-    assert description([Choice("worst", "a", 2, 0.125)], "dice") == "worst: a, fold 2, dice 0.125"
+    assert description([Choice("worst", "a", (2,), 0.125)], "dice") == "worst: a, dice 0.125 (fold 2)"
 
 
 @pytest.mark.parametrize("name", ["curves", "confusion", "examples"])

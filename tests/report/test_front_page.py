@@ -2,6 +2,7 @@
 
 import base64
 import subprocess
+from dataclasses import replace
 from html.parser import HTMLParser
 from io import BytesIO
 from pathlib import Path
@@ -12,12 +13,22 @@ import pytest
 from docutils.core import publish_parts
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
+from scipy.stats import binomtest
 
 from histoloom.prepared import Description
 from histoloom.report.forest import forest_axis
-from histoloom.report.front_page import number, picture, render, restructured, section
+from histoloom.report.front_page import number, picture, render, restructured, score_table, section, undefined
 from histoloom.report.provenance import commit, data_digest, package_versions
-from histoloom.report.verdict import Difference, Score, between, difference_of, judge, ranked, score_of
+from histoloom.report.verdict import (
+    FEWEST_GROUPS,
+    Difference,
+    Score,
+    between,
+    difference_of,
+    judge,
+    ranked,
+    score_of,
+)
 
 TEMPLATE = Path(__file__).parents[2] / "workflow" / "report" / "front_page.html.j2"
 HOSTILE = '<script>alert(1)</script> {{ 7*7 }} {% raw %} {# <!-- --> "\u2028 x'
@@ -53,6 +64,7 @@ def description(name="ds", **values):
 def page(sections, name="ds"):
     versions = {"numpy": "1"}
     values = {"study": name, "metric": name, "class_name": name, "seed": 0, "commit": "c", "config": name}
+    values["fewest_groups"] = FEWEST_GROUPS
     return render(TEMPLATE, sections=sections, versions=versions, **values)
 
 
@@ -95,6 +107,9 @@ def as_snakemake_shows_it(rst):
         (-0.2, -0.01, 12, "worse"),
         (-0.01, 0.2, 12, "not distinguishable"),
         (0.0, 0.2, 12, "not distinguishable"),
+        (0.01, 0.2, 6, "better"),
+        (0.01, 0.2, 5, "cannot be judged"),
+        (-0.2, -0.01, 3, "cannot be judged"),
         (0.01, 0.2, 1, "cannot be judged"),
         (None, None, 12, "cannot be judged"),
     ],
@@ -117,9 +132,9 @@ def test_models_are_ranked_by_mean_with_the_undefined_last():
 
 def test_best_is_only_said_where_no_model_is_tied():
     sure = judge(SCORES, [difference("a", "b", 0.01, 0.2), difference("a", "otsu", 0.1, 0.3)])
-    assert sure.headline == "a is best" and not sure.tied and not sure.cautions
+    assert sure.headline == "a is the best of 2 models" and not sure.tied and not sure.cautions
     unsure = judge(SCORES, [difference("a", "b", -0.01, 0.2), difference("a", "otsu", 0.1, 0.3)])
-    assert unsure.headline == "No clear best model: a has the highest mean" and unsure.tied == ("b",)
+    assert unsure.headline == "No clear best model: a has the highest mean of 2 models" and unsure.tied == ("b",)
     assert judge(SCORES, []).tied == ("b",)
 
 
@@ -128,8 +143,54 @@ def test_a_model_not_above_the_baseline_is_called_out():
     assert any("not shown to be better than a baseline" in one for one in verdict.cautions)
 
 
-def test_few_groups_are_called_out():
-    assert any("Only 3 group(s)" in one for one in judge([score("a", 0.7, groups=3)], []).cautions)
+@pytest.mark.parametrize(("groups", "is_few", "is_too_few"), [(5, 1, 1), (6, 1, 0), (9, 1, 0), (10, 0, 0)])
+def test_few_groups_are_called_out(groups, is_few, is_too_few):
+    cautions = " ".join(judge([score("a", 0.7, groups=groups)], []).cautions)
+    assert cautions.count(f"Only {groups} groups of images") == is_few
+    assert cautions.count("Too few groups to judge") == is_too_few
+
+
+def test_images_that_are_their_own_groups_are_called_out():
+    assert "Each image is a group of its own" in judge([score("a", 0.7, groups=40)], []).cautions[-1]
+    assert not any("group of its own" in one for one in judge([score("a", 0.7, groups=39)], []).cautions)
+
+
+def test_what_the_reader_warned_of_is_said_once():
+    finding = {"severity": "warning", "kind": "dataset", "subject": "ds", "message": "warning ds"}
+    text = words(usual_page(findings=[finding]))
+    assert text.count("warning ds") == 1 and "No findings beyond the notes above." in text
+
+
+def test_undefined_scores_are_named_without_repeating_their_classes():
+    lost = [replace(score("a", None, metric=m), class_name=c) for m in ("sq", "sq_pooled") for c in "xy"]
+    lost.append(replace(score("a", None, metric="pq"), class_name="x"))
+    assert undefined(lost) == "sq and sq_pooled of x, y; pq of x"
+
+
+def test_the_fewest_groups_that_judge_are_those_whose_agreement_is_significant():
+    p_values = {groups: binomtest(groups, groups).pvalue for groups in range(1, 12)}
+    assert min(groups for groups, p in p_values.items() if p < 0.05) == FEWEST_GROUPS
+
+
+def test_with_five_groups_the_page_judges_nothing_says_why_and_still_prints_the_interval():
+    scores = [score("a", 0.7, groups=5), score("b", 0.6, groups=5), score("otsu", 0.4, "baseline", groups=5)]
+    differences = [difference("a", "b", 0.05, 0.15, 5), difference("a", "otsu", 0.2, 0.4, 5)]
+    text = words(page([section(description(), scores, differences, ("dice", "foreground"))]))
+    reason = "if all 5 groups agree, chance alone does that with p = 2/32 = 0.0625, above 0.05"
+    assert "Which model is best cannot be judged: a has the highest mean" in text
+    assert "Against b nothing can be judged: only 5 groups (difference +0.100; 95 % interval +0.050 to +0.150)" in text
+    assert f"Too few groups to judge: {reason}. At least 6 are needed." in text
+    assert "a is not shown to be better than a baseline" in text
+    assert "Better than" not in text and "is the best" not in text and "leader better" not in text
+
+
+def test_a_metric_is_defined_once_whatever_its_classes():
+    endings = ("all classes but background merged", "class a", "mean over classes")
+    scores = [
+        replace(score("a", 0.5), class_name=text, definition=f"Dice in [0, 1]; NaN where absent; {text}; image mean.")
+        for text in endings
+    ]
+    assert score_table(scores).definitions == (("dice", "Dice in [0, 1]; NaN where absent; image mean."),)
 
 
 def test_nothing_is_claimed_where_no_model_has_a_score():
@@ -142,14 +203,16 @@ def test_the_page_says_better_only_where_the_interval_excludes_zero():
     unsure = words(usual_page(low=-0.05, high=0.15))
     assert "Not distinguishable from b : difference +0.050" in unsure and "Better than b" not in unsure
     assert "Worse than b by 0.100" in words(usual_page(low=-0.15, high=-0.05))
-    assert "Against b nothing can be judged" in words(usual_page(groups=1))
+    one_group = "Against b nothing can be judged: only 1 group"
+    assert one_group in words(usual_page(groups=1))
+    assert "Against b nothing can be judged: there is no interval" in words(usual_page(low=None))
 
 
 def test_empty_cells_of_the_tables_are_undefined():
     cells = {"mean": "", "low": "nan", "high": "0.5", "images": "0", "groups": "", "definition": "d"}
     read = score_of({"architecture": "a", "kind": "model", "metric": "dice", "class": "all"} | cells)
     assert (read.mean, read.low, read.high, read.groups) == (None, None, 0.5, 0)
-    row = {"first": "a", "second": "b", "difference": "0.1", "low": "", "high": "", "images": "4", "groups": "2"}
+    row = {"first": "a", "second": "b", "difference": "0.1", "low": "", "high": "", "images": "9", "groups": "9"}
     assert difference_of(row).judgement == "cannot be judged"
 
 
@@ -193,6 +256,14 @@ def test_no_line_is_longer_than_docutils_accepts(tmp_path):
     assert "system-message" not in as_snakemake_shows_it(rst)
 
 
+def test_a_long_text_from_the_data_is_broken_into_lines_that_docutils_accepts():
+    words_of_data = "mitosis " * 5000
+    rst = restructured("study", usual_page(warnings=[words_of_data]))
+    assert max(map(len, rst.splitlines())) < 10_000
+    shown = as_snakemake_shows_it(rst)
+    assert "system-message" not in shown and words(shown).count("mitosis") == 5000
+
+
 def test_the_embedded_picture_is_scaled_to_its_budget(tmp_path):
     pixels = np.random.default_rng(0).integers(0, 256, (700, 1400, 3), dtype=np.uint8)
     Image.fromarray(pixels).save(tmp_path / "e.png")
@@ -217,8 +288,8 @@ def test_warnings_findings_and_what_was_left_out_are_on_the_page():
     text = words(usual_page(findings=[finding], warnings=["validation within groups"]))
     for expected in ("warning ds", "validation within groups", "img_7 : mask is smaller", "Scores of single nuclei"):
         assert expected in text
-    undefined = section(description(), [score("a", 0.5), score("b", None)], [], ("dice", "foreground"))
-    assert "Undefined for b, as no image has what the definition needs: dice of foreground." in undefined.skipped
+    left_out = section(description(), [score("a", 0.5), score("b", None)], [], ("dice", "foreground"))
+    assert "Undefined for b, as no image has what the definition needs: dice of foreground." in left_out.skipped
 
 
 def test_the_axis_holds_all_values_with_round_ends():

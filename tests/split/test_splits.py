@@ -155,8 +155,16 @@ def test_identical_pixels_under_another_name_are_refused(twin, part):
         check_leaks(SOUND, index)
 
 
-def test_identical_pixels_that_only_train_and_validate_pass():
-    check_leaks(SOUND, [replace(image, sha256="same") if image.name in "ab" else image for image in INDEX])
+def test_identical_pixels_in_train_and_val_are_refused_with_the_cure():
+    index = [replace(image, sha256="same") if image.name in "ab" else image for image in INDEX]
+    with pytest.raises(InputError, match=r"'a' \(train\) and 'b' \(val\), groups 'one' and 'two'") as caught:
+        check_leaks(SOUND, index)
+    assert "remove one of the two from the dataset (two blank tiles are identical too)" in str(caught.value)
+
+
+def test_identical_pixels_within_one_part_pass():
+    index = [replace(image, sha256="same") if image.name in "cd" else image for image in INDEX]
+    check_leaks([*SOUND, Member(0, "test", "d", "three")], index)
 
 
 def test_a_group_parted_between_two_test_parts_is_refused():

@@ -16,7 +16,10 @@ STUDY = {
     "study": {"name": "small", "datasets": ["demo_breast"], "baselines": ["all_background"]},
     "datasets": {
         "demo_breast": {
+            "reader": "brecahad",
             "root": "data/raw",
+            "options": {"radius_px": 9},
+            "tiles": {"tile_px": 128, "stride_px": 128},
             "split": {"fold_count": 2, "validation": "images"},
             "train": {"epochs": 1, "probe_tiles": 1},
         }
@@ -134,7 +137,9 @@ def test_a_bad_config_ends_in_one_page_without_traceback(clone):
 
 
 def test_missing_raw_data_is_told_with_the_cure(clone):
-    (clone / "gone.yaml").write_text("datasets: {demo_breast: {root: data/gone}}\n")
+    (clone / "gone.yaml").write_text(
+        "datasets: {demo_breast: {reader: brecahad, root: data/gone, obtain: make demo-data}}\n"
+    )
     ended = snakemake(clone, "-n", "--configfile", "gone.yaml")
     assert "no folder data/gone; expected the raw data; to get it: make demo-data" in ended.stderr
 
@@ -188,8 +193,14 @@ def test_how_training_runs_reruns_nothing(finished):
     assert planned(finished, with_values(train=run)) == set()
 
 
+def test_another_order_of_the_configs_lines_reruns_nothing(finished):
+    entry = {key: STUDY["datasets"]["demo_breast"][key] for key in reversed(STUDY["datasets"]["demo_breast"])}
+    run = {"tiles": {"stride_px": 256, "tile_px": 256, "downsample": 1}, "predict": {"window": "hann", "overlap": 4}}
+    assert planned(finished, with_values(datasets={"demo_breast": entry}, **run)) == set()
+
+
 def test_a_learning_rate_reruns_its_architecture_and_no_other(finished):
-    values = {**STUDY["architectures"], "unet_small": {"train": {"learning_rate": 0.5}}}
+    values = {**STUDY["architectures"], "unet_small": {"network": "unet_small", "train": {"learning_rate": 0.5}}}
     assert planned(finished, with_values(architectures=values)) == {(rule, "unet_small") for rule in LEARNING}
 
 

@@ -151,17 +151,17 @@ def unknown_values(images: Sequence[Measured], description: Description) -> Iter
 
 
 def duplicates(images: Sequence[Measured], description: Description) -> Iterable[Finding]:
-    """Images equal in every pixel: a warning within a group, an error across groups, where they leak into the test."""
+    """Warning for images equal in every pixel; whether they leak into a test is known when folds are made."""
     by_content: dict[str, list[IndexRow]] = defaultdict(list)
     for image in images:
         by_content[image.row.sha256].append(image.row)
     for first, *others in by_content.values():
         for other in others:
             crosses = other.group != first.group
-            cure = "give both one group or remove one" if crosses else "remove one"
+            cure = "splitting stops if they part; give both one group or remove one" if crosses else "remove one"
             of_groups = f"groups '{first.group}' and '{other.group}'" if crosses else f"both of group '{first.group}'"
             message = f"same pixels as {other.name}, {of_groups}; {cure}"
-            yield Finding("error" if crosses else "warning", "duplicate", first.name, message)
+            yield Finding("warning", "duplicate", first.name, message)
 
 
 def dataset_warnings(images: Sequence[Measured], description: Description) -> Iterable[Finding]:
@@ -173,11 +173,11 @@ def groups(images: Sequence[Measured], description: Description) -> Iterable[Fin
     """Warnings for images without a group, and for too few groups to keep three parts apart."""
     unknown = [image.row.name for image in images if not image.row.group]
     if unknown:
-        message = f"{_some(unknown, images)} have no group; images of one patient may lie in training and test"
+        message = f"{_some(unknown, images)} have no group; they count as one group and stay in one test part together"
         yield Finding("warning", "unknown_group", description.name, message)
-    known = {image.row.group for image in images} - {""}
-    if len(known) < FEWEST_GROUPS:
-        message = f"{len(known)} groups; expected at least {FEWEST_GROUPS} for training, validation and test"
+    count = len({image.row.group for image in images})  # splitting takes images without a group as one
+    if count < FEWEST_GROUPS:
+        message = f"{count} groups; expected at least {FEWEST_GROUPS} for training, validation and test"
         yield Finding("warning", "few_groups", description.name, message)
 
 

@@ -101,6 +101,7 @@ def section(
     verdict = judge(chosen, differences)
     rows = tuple(_row(one, verdict, differences) for one in ranked(chosen))
     shown = pictures.get(verdict.leader.architecture) if verdict.leader else None
+    unsaid = [one for one in findings if one["message"] not in description.warnings]  # those are above all tables
     ends = [value for one in chosen for value in (one.mean, one.low, one.high) if value is not None]
     return Section(
         description=description,
@@ -108,7 +109,7 @@ def section(
         rows=rows,
         axis=forest_axis(ends),
         table=score_table(scores),
-        findings=tuple(sorted(findings, key=lambda one: SEVERITIES.index(one["severity"]))),
+        findings=tuple(sorted(unsaid, key=lambda one: SEVERITIES.index(one["severity"]))),
         warnings=(*description.warnings, *warnings),
         skipped=tuple(skipped(description, scores, chosen, has_picture=shown is not None)),
         picture=picture(shown, picture_bytes) if shown else None,
@@ -124,8 +125,15 @@ def score_table(scores: Sequence[Score]) -> Table:
     cells = {(one.metric, one.class_name, one.architecture): one for one in scores}
     lines = dict.fromkeys((one.metric, one.class_name) for one in scores)
     rows = tuple((*line, tuple(cells.get((*line, name)) for name in architectures)) for line in lines)
-    definitions = dict.fromkeys((one.metric, one.definition) for one in scores)
-    return Table(architectures, rows, tuple(definitions))
+    metrics = dict.fromkeys(one.metric for one in scores)
+    definitions = tuple((name, shared_definition(one for one in scores if one.metric == name)) for name in metrics)
+    return Table(architectures, rows, definitions)
+
+
+def shared_definition(scores: Iterable[Score]) -> str:
+    """What the definitions of one metric have in common for all classes, clause by clause; "; " parts clauses."""
+    first, *others = (one.definition.rstrip(".").split("; ") for one in scores)
+    return "; ".join(clause for clause in first if all(clause in other for other in others)) + "."
 
 
 def skipped(
@@ -135,8 +143,8 @@ def skipped(
     if not chosen:
         yield "The headline metric: no row of the summary has it."
     for name in sorted({one.architecture for one in scores if one.mean is None}):
-        lost = [f"{one.metric} of {one.class_name}" for one in scores if one.architecture == name and one.mean is None]
-        yield f"Undefined for {name}, as no image has what the definition needs: {', '.join(lost)}."
+        lost = undefined(one for one in scores if one.architecture == name and one.mean is None)
+        yield f"Undefined for {name}, as no image has what the definition needs: {lost}."
     most = max((one.images for one in scores), default=0)
     yield from (
         f"{most - one.images} of {most} images do not count in the headline mean of {one.architecture}: undefined."
@@ -147,6 +155,17 @@ def skipped(
         yield "Scores of single nuclei: this dataset's truth does not tell one nucleus from the next."
     if not has_picture:
         yield "Examples: no picture of the leading model was given."
+
+
+def undefined(scores: Iterable[Score]) -> str:
+    """Name metrics and classes without repeating them: "sq and sq_pooled of a, b; pq of a"."""
+    classes: dict[str, list[str]] = {}
+    for one in scores:
+        classes.setdefault(one.metric, []).append(one.class_name)
+    metrics: dict[str, list[str]] = {}
+    for metric, names in classes.items():
+        metrics.setdefault(", ".join(names), []).append(metric)
+    return "; ".join(f"{' and '.join(alike)} of {names}" for names, alike in metrics.items())
 
 
 def picture(path: Path, largest_bytes: int) -> Picture:
@@ -190,8 +209,16 @@ def restructured(title: str, page: str) -> str:
     """
     assert "</script" not in page.lower() and "<!--" not in page
     safe = re.sub(r"\{(?=[{%#])", "&#123;", page)
+    safe = "\n".join(map(broken, safe.split("\n")))
     heading = re.sub(r"([^\w\s]|_)", r"\\\1", " ".join(title.split()))
     return f"{heading}\n{'=' * max(4, 2 * len(heading))}\n\n.. raw:: html\n\n{textwrap.indent(safe, '   ')}\n"
+
+
+def broken(line: str) -> str:
+    """Break a line that docutils would refuse at spaces: in HTML, also in an attribute, a break is a space."""
+    if len(line) <= BASE64_LINE:
+        return line
+    return re.sub(rf"(.{{{BASE64_LINE}}}\S*) ", r"\1\n", line)
 
 
 def number(value: float | None, signed: bool = False) -> str:

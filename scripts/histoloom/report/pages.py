@@ -43,8 +43,9 @@ def cell(text: str) -> Cell:
 
 
 def table_page(template: Path, title: str, rows: Sequence[Mapping[str, str]]) -> str:
-    """A CSV as a sortable page; `rows` holds at least one row."""
-    return render(template, title=title, columns=list(rows[0]), rows=[[cell(v) for v in row.values()] for row in rows])
+    """A CSV as a sortable page, which says so where there is no row."""
+    columns = list(rows[0]) if rows else []
+    return render(template, title=title, columns=columns, rows=[[cell(v) for v in row.values()] for row in rows])
 
 
 def animations_page(template: Path, title: str, gifs: Mapping[str, bytes]) -> str:

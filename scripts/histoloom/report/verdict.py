@@ -4,6 +4,9 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+# Below, not even full agreement of the groups is significant: by the sign test, n groups of one sign have p = 2 / 2^n,
+# 0.0625 for 5 and 0.031 for 6. A percentile interval over 3 groups excludes zero whenever all 3 agree (p = 0.25).
+FEWEST_GROUPS = 6
 FEW_GROUPS = 10  # below, percentile bootstrap intervals are known to be too narrow (Hesterberg 2015)
 
 
@@ -37,12 +40,19 @@ class Difference:
 
     @property
     def judgement(self) -> str:
-        """ "better" or "worse" only where the interval excludes zero and more than one group stands behind it."""
-        if self.difference is None or self.low is None or self.high is None or self.groups < 2:
+        """ "better" or "worse" only where the interval excludes zero and at least FEWEST_GROUPS stand behind it."""
+        if self.obstacle:
             return "cannot be judged"
         if self.low > 0:
             return "better"
         return "worse" if self.high < 0 else "not distinguishable"
+
+    @property
+    def obstacle(self) -> str:
+        """Why nothing can be judged, as a clause; empty where something can."""
+        if self.groups and self.groups < FEWEST_GROUPS:
+            return f"only {amount(self.groups)}"
+        return "there is no interval" if None in (self.difference, self.low, self.high) else ""
 
 
 @dataclass(frozen=True)
@@ -55,6 +65,27 @@ class Verdict:
     baseline: Difference | None  # the leader against the best baseline
     tied: tuple[str, ...]  # models that are not shown to be worse than the leader
     cautions: tuple[str, ...]
+
+
+def too_few(groups: int) -> str:
+    """Why fewer than FEWEST_GROUPS groups cannot judge, by the two-sided sign test.
+
+    >>> too_few(3)
+    'if all 3 groups agree, chance alone does that with p = 2/8 = 0.25, above 0.05'
+    >>> too_few(5)
+    'if all 5 groups agree, chance alone does that with p = 2/32 = 0.0625, above 0.05'
+    >>> too_few(1)
+    'one group shows nothing of how groups differ'
+    """
+    if groups < 2:
+        return "one group shows nothing of how groups differ"
+    p = f"p = 2/{2**groups} = {2 / 2**groups:g}"
+    return f"if all {groups} groups agree, chance alone does that with {p}, above 0.05"
+
+
+def amount(groups: int) -> str:
+    """A number of groups in words."""
+    return "1 group" if groups == 1 else f"{groups} groups"
 
 
 def score_of(row: Mapping[str, str]) -> Score:
@@ -100,14 +131,18 @@ def judge(scores: Sequence[Score], differences: Sequence[Difference]) -> Verdict
     tied = tuple(name for name, one in against.items() if one is None or one.judgement != "better")
     second = against[others[0].architecture] if others else None
     baseline = between(leader.architecture, baselines[0].architecture, differences) if baselines else None
-    headline = _headline(leader.architecture, tied, bool(others))
+    headline = _headline(leader.architecture, [against[name] for name in tied], len(models))
     return Verdict(headline, leader, second, baseline, tied, tuple(_cautions(leader, baseline, bool(baselines))))
 
 
-def _headline(leader: str, tied: Sequence[str], has_rivals: bool) -> str:
-    if not has_rivals:
+def _headline(leader: str, tied: Sequence[Difference | None], models: int) -> str:
+    if models == 1:
         return f"{leader} is the only model"
-    return f"No clear best model: {leader} has the highest mean" if tied else f"{leader} is best"
+    if not tied:
+        return f"{leader} is the best of {models} models"
+    unjudged = all(one is None or one.obstacle for one in tied)
+    opening = "Which model is best cannot be judged" if unjudged else "No clear best model"
+    return f"{opening}: {leader} has the highest mean of {models} models"
 
 
 def _cautions(leader: Score, baseline: Difference | None, has_baselines: bool) -> Iterable[str]:
@@ -115,8 +150,12 @@ def _cautions(leader: Score, baseline: Difference | None, has_baselines: bool) -
         yield "No baseline has a defined score, so it is not known what this would score without learning."
     elif baseline is None or baseline.judgement != "better":
         yield f"{leader.architecture} is not shown to be better than a baseline that needs no learning."
+    if leader.groups < FEWEST_GROUPS:
+        yield f"Too few groups to judge: {too_few(leader.groups)}. At least {FEWEST_GROUPS} are needed."
     if leader.groups < FEW_GROUPS:
-        yield f"Only {leader.groups} group(s) of images: intervals from so few are likely too narrow."
+        yield f"Only {amount(leader.groups)} of images: intervals from so few are likely too narrow."
+    if leader.groups == leader.images:
+        yield "Each image is a group of its own: if some are of one patient, intervals are too narrow."
 
 
 def _turned(one: Difference) -> Difference:

@@ -77,9 +77,10 @@ def split_official(index: Sequence[IndexRow], fold_count: int) -> list[Member]:
 def check_leaks(members: Iterable[Member], index: Sequence[IndexRow]) -> None:
     """Refuse a table of folds in which what is tested has also been learnt from, or in which a part is empty.
 
-    Raises InputError, naming both images and both parts, where the same image, group or pixels (index's sha256) lie
-    in the test part and in train or val of one fold, or where two folds test different images of one group. The
-    official rotation tests fold 3 twice, the same images each time: that is no leak.
+    Raises InputError, naming both images and both parts, where the same image or group lies in the test part and in
+    train or val of one fold, where the same pixels (index's sha256) lie in any two parts of one fold, or where two
+    folds test different images of one group. The official rotation tests fold 3 twice, the same images each time:
+    that is no leak. Blank images are refused like others that are identical: the index tells nothing of tissue.
     """
     by_fold = defaultdict(list)
     for member in members:
@@ -89,7 +90,7 @@ def check_leaks(members: Iterable[Member], index: Sequence[IndexRow]) -> None:
         _check_parts(fold, its_members, pixels)
         _check_apart(fold, its_members, {member.name: member.name for member in its_members}, "one image")
         _check_apart(fold, its_members, {member.name: member.group for member in its_members}, "one group")
-        _check_apart(fold, its_members, pixels, "identical pixels")
+        _check_pixels(fold, its_members, pixels)
     _check_tested_once(by_fold)
 
 
@@ -151,6 +152,18 @@ def _check_apart(fold: int, members: Sequence[Member], keys: Mapping[str, str], 
                 f"folds.csv: fold {fold} has {what} in two parts: '{member.name}' ({member.part}) and '{other.name}' "
                 f"({other.part}), group '{other.group}'; expected what is tested to be unseen; "
                 "split by group, or give both images one group or drop one"
+            )
+
+
+def _check_pixels(fold: int, members: Sequence[Member], pixels: Mapping[str, str]) -> None:
+    first_with: dict[str, Member] = {}
+    for member in members:
+        first = first_with.setdefault(pixels[member.name], member)
+        if member.part != first.part:
+            raise InputError(
+                f"folds.csv: fold {fold} has identical pixels in two parts: '{first.name}' ({first.part}) and "
+                f"'{member.name}' ({member.part}), groups '{first.group}' and '{member.group}'; expected each picture "
+                "in one part;\nremove one of the two from the dataset (two blank tiles are identical too)"
             )
 
 

@@ -5,15 +5,19 @@ Only the Snakefile imports this module: it is part of no script's fingerprint.
 
 import copy
 import difflib
+import math
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
 import yaml
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
+from jsonschema.validators import extend
 
 from histoloom.study.choices import choice_problems
+from histoloom.study.merging import CATALOGUES, merged
 from histoloom.study.text import ConfigText, Key, dotted, read_config_text
 from histoloom.study.workflow import SCRIPTS
 
@@ -25,7 +29,7 @@ TEXT_ONLY = (
 SHOWN = 15  # problems on one page
 KINDS = {
     "integer": "a whole number",
-    "number": "a number",
+    "number": "a finite number",
     "string": "a text",
     "boolean": "true or false",
     "array": "a list such as [a, b]",
@@ -40,13 +44,22 @@ BOUNDS = {
     "minItems": "at least {} entry",
     "minLength": "at least {} character",
 }
+# JSON Schema takes 10.0 for an integer, which no script's flag does, and infinity for a number.
+Validator = extend(
+    Draft202012Validator,
+    type_checker=Draft202012Validator.TYPE_CHECKER.redefine_many(
+        {
+            "integer": lambda _, value: type(value) is int,
+            "number": lambda _, value: type(value) is int or (type(value) is float and math.isfinite(value)),
+        }
+    ),
+)
 
 
 def complaint(files: Sequence[Path | str], overrides: Mapping[str, Any]) -> str:
     """All problems of a config as one page, or "" where there are none.
 
-    `files` are merged as Snakemake does, later ones winning, `overrides` (from --config) last: dicts by key,
-    anything else is replaced.
+    `files` and `overrides` (from --config) are laid upon each other by `merging.merged`, as the Snakefile does.
     """
     problems = config_problems([Path(file) for file in files], overrides)
     if not problems:
@@ -63,33 +76,16 @@ def config_problems(files: Sequence[Path], overrides: Mapping[str, Any]) -> list
     """The problems of a config, one line each: of its texts, of its values by the schema, and of what they choose."""
     texts = [*(read_config_text(file) for file in files), ConfigText(COMMAND_LINE, dict(overrides))]
     found = [problem for text in texts for problem in text.problems]
-    if any(not text.values for text in texts[:-1]):
+    if any(text.problems and not text.values for text in texts):
         return found  # without one of the files every other finding would be a guess
-    config: dict[str, Any] = {}
-    for text in texts:
-        merge(config, text.values)
+    config = merged([text.values for text in texts[:-1]], overrides)
     schema = yaml.safe_load(SCHEMA.read_text(encoding="utf-8"))
-    errors = list(Draft202012Validator(schema).iter_errors(config))
+    errors = _first_things(list(Validator(schema).iter_errors(config)))
     later = [(key, message) for error in errors for key, message in _explained(error)]
-    later += choice_problems(_without([error.absolute_path for error in errors], config))
+    later += choice_problems(_without(errors, config))
     said = {problem.split(": ")[0] for problem in found}  # a text that YAML misreads also has the wrong type
     placed = [f"{place(key, texts, config)}: {dotted(key)}: {message}" for key, message in later]
     return sorted({*found, *(line for line in placed if line.split(": ")[0] not in said)}, key=_line_order)
-
-
-def merge(base: dict[str, Any], over: Mapping[str, Any]) -> None:
-    """Lay `over` upon `base`, in place: dicts by key, anything else is replaced.
-
-    >>> base = {"a": {"b": 1, "c": [1]}}
-    >>> merge(base, {"a": {"c": [2]}})
-    >>> base
-    {'a': {'b': 1, 'c': [2]}}
-    """
-    for key, value in over.items():
-        if isinstance(value, Mapping) and isinstance(base.get(key), dict):
-            merge(base[key], value)
-        else:
-            base[key] = copy.deepcopy(value)
 
 
 def place(key: Key, texts: Sequence[ConfigText], config: Mapping[str, Any]) -> str:
@@ -134,7 +130,7 @@ def _explained(error: ValidationError) -> Iterator[tuple[Key, str]]:
     elif kind == "uniqueItems":
         yield key, f"{value}; expected every entry once; remove the second one"
     else:
-        yield key, f"{value!r}; expected {_expectation(kind, limit, error.schema)}"
+        yield key, f"{value!r}; expected {_expectation(kind, limit, error.schema)}{_cure(kind, limit, value)}"
 
 
 def _expectation(kind: str, limit: Any, schema: Mapping[str, Any]) -> str:
@@ -142,6 +138,16 @@ def _expectation(kind: str, limit: Any, schema: Mapping[str, Any]) -> str:
         bounds = [BOUNDS[name].format(schema[name]) for name in BOUNDS if name in schema]
         return ", ".join([KINDS[limit], *bounds])
     return BOUNDS[kind].format(limit)
+
+
+def _cure(kind: str, limit: Any, value: Any) -> str:
+    if kind != "type":
+        return ""
+    if value is None:
+        return "; give one or remove the key"
+    if limit == "integer" and isinstance(value, float) and value.is_integer():
+        return f"; write {int(value)}"
+    return f"; write '{value}' in quotes" if limit == "string" and isinstance(value, int | float) else ""
 
 
 def _likely(word: str, choices: Sequence[str]) -> str:
@@ -157,13 +163,27 @@ def _slug(name: str) -> str:
     return "".join(letter if letter.isascii() and letter.isalnum() else "_" for letter in name.lower())
 
 
-def _without(keys: Sequence[Sequence[str | int]], config: Mapping[str, Any]) -> dict[str, Any]:
-    """The config without the values at `keys`, which have been complained of; whole dicts stay."""
+def _first_things(errors: Sequence[ValidationError]) -> list[ValidationError]:
+    """Without what else is said of a value whose type is wrong."""
+    mistyped = {tuple(error.absolute_path) for error in errors if error.validator == "type"}
+    return [error for error in errors if error.validator == "type" or tuple(error.absolute_path) not in mistyped]
+
+
+def _without(errors: Sequence[ValidationError], config: Mapping[str, Any]) -> dict[str, Any]:
+    """The config without the values that were complained of, of a list the whole; dicts with wrong keys stay."""
     sound = copy.deepcopy(dict(config))
-    for key in sorted(map(tuple, keys), key=lambda key: [str(part).zfill(9) for part in key], reverse=True):
+    kept = ("additionalProperties", "required", "pattern")  # said of a dict's keys
+    wrong = [tuple(error.absolute_path) for error in errors if error.validator not in kept]
+    for key in {tuple(takewhile(_is_name, path)) for path in wrong}:
         owner: Any = sound
         for part in key[:-1]:
-            owner = owner[part]
-        if key and not isinstance(owner[key[-1]], dict):
-            del owner[key[-1]]
+            owner = owner.get(part, {})
+        if len(key) == 2 and key[0] in CATALOGUES:
+            owner[key[1]] = {}  # still a name that may be chosen
+        else:
+            owner.pop(key[-1], None)
     return sound
+
+
+def _is_name(part: str | int) -> bool:
+    return isinstance(part, str)

@@ -4,10 +4,12 @@ Works on a config from which values of a wrong type were taken out, so anything 
 """
 
 from collections.abc import Iterator, Mapping
+from math import isqrt
 from typing import Any
 
 from histoloom import plugins
 from histoloom.errors import InputError
+from histoloom.study.plugin_source import counts_of, option_complaint
 from histoloom.study.study import raw_folder, section
 from histoloom.study.text import Key
 from histoloom.train.objective import loss_terms
@@ -15,6 +17,8 @@ from histoloom.train.objective import loss_terms
 Problem = tuple[Key, str]
 
 # Names of folders in results/, where a dataset's or an architecture's own folder would lie upon them.
+SECTIONS = ("study", "datasets", "architectures", "pairs", "report")  # those that are asked for by name below
+OFFICIAL_FOLDS = 3  # splits of PanNuke's rotation
 RESERVED = ("prepared", "inspection", "tiles", "figures", "report")
 
 
@@ -34,13 +38,13 @@ def choice_problems(config: Mapping[str, Any]) -> list[Problem]:
         ),
         *(problem for dataset in datasets for problem in _dataset_problems(config, dataset)),
         *(problem for pair in pairs for problem in _train_problems(config, *pair)),
+        *(problem for pair in pairs for problem in _overlap_problems(config, *pair)),
         *_headline_problems(config, datasets),
     ]
 
 
 def _complete(config: Mapping[str, Any]) -> dict[str, Any]:
-    catalogues = {name: config.get(name, {}) for name in ("study", "datasets", "architectures", "pairs")}
-    return {**config, **{name: value if isinstance(value, Mapping) else {} for name, value in catalogues.items()}}
+    return {**config, **{name: config.get(name, {}) for name in SECTIONS}}
 
 
 def _chosen(config: Mapping[str, Any], kind: str) -> list[str]:
@@ -76,16 +80,25 @@ def _plugin_problems(config: Mapping[str, Any], kind: str, name: str, role: str)
         return
     unknown = list(_unknown((kind, name, role), kind, entry[role]))
     yield from unknown
-    if unknown:
+    if not unknown:
+        yield from _option_problems(kind, name, role, entry[role], entry.get("options", {}))
+
+
+def _option_problems(kind: str, name: str, role: str, plugin: str, given: Mapping[str, Any]) -> Iterator[Problem]:
+    try:
+        known = plugins.options(kind, plugin)
+    except (InputError, SyntaxError) as error:  # a plug-in in the making
+        yield (kind, name, role), f"'{plugin}' cannot be read ({error}); expected a plug-in; mend its file"
         return
-    known, given = plugins.options(kind, entry[role]), entry.get("options", {})
-    for option in given:
+    for option, value in given.items():
         if option not in known:
             choices = _choices(option, list(known)) if known else "it has none; remove it"
-            yield (kind, name, "options", option), f"unknown option of {role} {entry[role]}; {choices}"
+            yield (kind, name, "options", option), f"unknown option of {role} {plugin}; {choices}"
+        elif wrong := option_complaint(kind, plugin, option, value):
+            yield (kind, name, "options", option), wrong
     for option, default in known.items():
         if not default and option not in given:
-            yield (kind, name), f"lacks the option '{option}' of {role} {entry[role]}; expected a value; add it"
+            yield (kind, name), f"lacks the option '{option}' of {role} {plugin}; expected a value; add it"
 
 
 def _dataset_problems(config: Mapping[str, Any], dataset: str) -> Iterator[Problem]:
@@ -95,10 +108,7 @@ def _dataset_problems(config: Mapping[str, Any], dataset: str) -> Iterator[Probl
     elif "root" in entry and not raw_folder(config, dataset).is_dir():
         cure = f"to get it: {entry['obtain']}" if "obtain" in entry else "lay the data there or change root"
         yield ("datasets", dataset, "root"), f"no folder {raw_folder(config, dataset)}; expected the raw data; {cure}"
-    split = section(config, "split", dataset)
-    if (split.get("scheme"), split.get("validation"), split.get("fold_count")) == ("grouped", "groups", 2):
-        message = "2; expected 3 or more, since one fold tests and one validates; raise it, or set validation: images"
-        yield _owner(config, "split", "fold_count", dataset), message
+    yield from _fold_problems(config, dataset)
     tiles = section(config, "tiles", dataset)
     if tiles.get("stride_px", 0) > tiles.get("tile_px", float("inf")):
         message = f"{tiles['stride_px']}; expected at most tile_px ({tiles['tile_px']}), else pixels are left out"
@@ -107,6 +117,16 @@ def _dataset_problems(config: Mapping[str, Any], dataset: str) -> Iterator[Probl
     metrics = values.get("metrics", [])
     for place, metric in enumerate(metrics):
         yield from _unknown((*_owner(config, "evaluate", "metrics", dataset), place), "metrics", metric)
+
+
+def _fold_problems(config: Mapping[str, Any], dataset: str) -> Iterator[Problem]:
+    split = section(config, "split", dataset)
+    key, count = _owner(config, "split", "fold_count", dataset), split.get("fold_count", 0)
+    if (split.get("scheme"), split.get("validation"), count) == ("grouped", "groups", 2):
+        message = "2; expected 3 or more, since one fold tests and one validates; raise it, or set validation: images"
+        yield key, message
+    if split.get("scheme") == "official" and count > OFFICIAL_FOLDS:
+        yield key, f"{count}; expected at most {OFFICIAL_FOLDS} with scheme official; lower it, or set scheme: grouped"
 
 
 def _headline_problems(config: Mapping[str, Any], datasets: list[str]) -> Iterator[Problem]:
@@ -123,9 +143,26 @@ def _train_problems(config: Mapping[str, Any], dataset: str, architecture: str) 
         yield key, f"{batch}; expected a multiple of processes ({processes}), which share it"
     if "select_metric" in values:
         key = _owner(config, "train", "select_metric", dataset, architecture)
-        yield from _unknown(key, "metrics", values["select_metric"])
+        yield from _selection_problems(key, values["select_metric"])
     if "loss" in values:
         yield from _loss_problems(_owner(config, "train", "loss", dataset, architecture), values["loss"])
+
+
+def _selection_problems(key: Key, metric: str) -> Iterator[Problem]:
+    unknown = list(_unknown(key, "metrics", metric))
+    yield from unknown
+    if not unknown and counts_of(metric) != "confusion":
+        fitting = [name for name in plugins.names("metrics") if counts_of(name) == "confusion"]
+        yield key, f"'{metric}' counts nuclei; expected a metric of pixels; choose {' or '.join(fitting)}"
+
+
+def _overlap_problems(config: Mapping[str, Any], dataset: str, architecture: str) -> Iterator[Problem]:
+    overlap = section(config, "predict", dataset, architecture).get("overlap", 1)
+    tile_px = section(config, "tiles", dataset).get("tile_px", 0)
+    if tile_px % isqrt(overlap):
+        message = f"{overlap}; expected one whose square root divides tile_px ({tile_px}); choose 4 or 16, or a tile_px"
+        key = _owner(config, "predict", "overlap", dataset, architecture)
+        yield key, f"{message} divisible by {isqrt(overlap)}, such as {32 * isqrt(overlap)}"
 
 
 def _loss_problems(key: Key, text: str) -> Iterator[Problem]:

@@ -17,7 +17,7 @@ from histoloom.train.objective import loss_terms
 # How training runs, not what it gives: these reach the rule as threads and resources, which never cause a rerun.
 RUN_KEYS = ("processes", "threads_per_process", "loader_workers", "checkpoint_minutes")
 DATASET_SECTIONS = ("inspect", "split", "tiles", "evaluate")
-TABLES = ("summary", "comparison", "inspection/classes")
+TABLES = ("summary", "comparison", "inspection/classes", "inspection/findings")
 POSTPROCESS_KEYS = ("method", "min_area_px", "min_distance_px")
 CACHE = Path(".snakemake", "raw_data")
 
@@ -185,12 +185,13 @@ class Study:
     def recorded(self, wildcards: Any) -> str:
         """The config as JSON: of its catalogues the chosen entries, each dataset's own sections complete.
 
-        Under raw_data stands the digest of what was read for each dataset.
+        Under raw_data stands the digest of what was read for each dataset. Keys are sorted, as in flags.
         """
         datasets = {dataset: self._complete(dataset) for dataset in self.datasets}
         architectures = {name: self.config["architectures"][name] for name in self.architectures}
         digests = {dataset: _raw_digest(self.config, dataset) for dataset in self.datasets}
-        return json.dumps({**self.config, "datasets": datasets, "architectures": architectures, "raw_data": digests})
+        chosen = {"datasets": datasets, "architectures": architectures, "raw_data": digests}
+        return json.dumps({**self.config, **chosen}, sort_keys=True)
 
     @property
     def _headline(self) -> dict[str, str]:

@@ -11,12 +11,27 @@ import yaml
 Key = tuple[str | int, ...]  # the way to a value: ("train", "epochs"), ("study", "datasets", 0)
 
 EXPONENT = re.compile(r"(?P<sign>[+-]?)(?P<whole>\d+)(?:\.(?P<rest>\d*))?[eE](?P<power>[+-]?\d+)")
+# What YAML makes of a key that is not quoted, by the end of its tag; any other kind of key is text.
+KEY_KINDS = {"int": "a number", "float": "a number", "bool": "true or false", "null": "null", "timestamp": "a date"}
 DOUBTFUL = {"yes": "true", "on": "true", "y": "true", "no": "false", "off": "false", "n": "false"}
+
+
+class TextKeyLoader(yaml.SafeLoader):
+    """Reads every key as the text that is written, also one that YAML takes for a number or a date."""
+
+    def flatten_mapping(self, node: yaml.MappingNode) -> None:
+        """Lay merged mappings (`<<`) into the node, as YAML does, then make its keys texts."""
+        super().flatten_mapping(node)
+        for key, _ in node.value:
+            key.tag = "tag:yaml.org,2002:str"
 
 
 @dataclass
 class ConfigText:
-    """What was read of one file: values, line numbers from 1, and problems, each beginning with file and line."""
+    """What was read of one file: values, line numbers from 1, and problems, each beginning with file and line.
+
+    All keys of `values` are texts, also those that YAML takes for something else; of these `problems` tell.
+    """
 
     file: str
     values: dict[str, Any] = field(default_factory=dict)
@@ -35,8 +50,8 @@ def read_config_text(path: Path) -> ConfigText:
         return text
     try:
         source = path.read_text(encoding="utf-8")
-        node, values = yaml.compose(source, yaml.SafeLoader), yaml.safe_load(source)
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        node, values = yaml.compose(source, yaml.SafeLoader), yaml.load(source, TextKeyLoader)
+    except (yaml.YAMLError, ValueError) as error:  # ValueError: such as the date 2020-13-01
         text.problems.append(_damage(path, error))
         return text
     if not isinstance(values, dict):
@@ -81,6 +96,10 @@ def _walk_mapping(text: ConfigText, node: yaml.MappingNode, key: Key) -> Iterato
                 f"{text.file}:{line}: {dotted(inner)}: stands twice, first in line {seen[name.value]}; "
                 "expected once; YAML would take the last; remove one"
             )
+        kind = KEY_KINDS.get(name.tag.rpartition(":")[2])
+        if kind:
+            where = f"{text.file}:{line}: {dotted(inner)}"
+            yield f"{where}: this key is {kind} to YAML; expected a text; write '{name.value}' in quotes"
         seen.setdefault(name.value, line)
         text.lines[inner] = line
         yield from _walk(text, value, inner)
@@ -94,6 +113,8 @@ def _scalar_problems(file: str, node: yaml.ScalarNode, key: Key) -> Iterator[str
     elif node.value.lower() in DOUBTFUL and node.tag.endswith(":bool"):
         meant = DOUBTFUL[node.value.lower()]
         yield f"{where} is {meant} to YAML; expected {meant} or a quoted word; write {meant} or '{node.value}'"
+    elif node.tag.endswith(":timestamp"):
+        yield f"{where} is a date to YAML; expected a text; write '{node.value}' in quotes"
 
 
 def _plain_number(match: re.Match) -> str:

@@ -11,20 +11,21 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
+from histoloom.errors import InputError
 from histoloom.files import write_json
 
 SCRIPTS = Path(__file__).parents[2]
-MEBIBYTE = 1 << 20
-WHOLE_BYTES = 16 * MEBIBYTE  # files up to this size are read whole
 
 
 def flags(values: Mapping[str, object]) -> list[str]:
     """Command-line words: --kebab-case names; booleans as true and false; an empty list or dict is left out.
 
-    >>> flags({"tile_px": 256, "flip": True, "metric": ["dice", "pq"], "option": {"width": 8}, "root": "a b"})
-    ['--tile-px', '256', '--flip', 'true', '--metric', 'dice', 'pq', '--option', 'width=8', '--root', 'a b']
+    Sorted by name, keys of a dict too, so that other orders of lines in a config give the same words.
+
+    >>> flags({"tile_px": 256, "flip": True, "metric": ["pq", "dice"], "option": {"b": 8, "a": 4}, "root": "a b"})
+    ['--flip', 'true', '--metric', 'pq', 'dice', '--option', 'a=4', 'b=8', '--root', 'a b', '--tile-px', '256']
     """
-    return [word for name, value in values.items() for word in _flag("--" + name.replace("_", "-"), value)]
+    return [word for name, value in sorted(values.items()) for word in _flag("--" + name.replace("_", "-"), value)]
 
 
 @functools.cache
@@ -47,8 +48,9 @@ def fingerprint(*files: Path, root: Path = SCRIPTS) -> str:
 def raw_digest(folder: Path, cache: Path) -> str:
     """12 hex digits of the names, sizes and content of all files below `folder`; hidden files do not count.
 
-    Files up to 16 MiB are read whole; of larger ones the first, the middle and the last MiB are. What was read
-    is remembered in the JSON file `cache` and read again only when a file's size or time of change differs.
+    Files are read whole. Their digests are remembered in the JSON file `cache`, and a file is read again only when its
+    size or time of change differs.
+    Raises InputError for a link that leads nowhere.
     """
     known = json.loads(cache.read_text(encoding="utf-8")) if cache.is_file() else {}
     files = {file.relative_to(folder).as_posix(): file for file in _visible_files(folder)}
@@ -63,7 +65,7 @@ def _flag(name: str, value: object) -> list[str]:
     if isinstance(value, bool):
         return [name, "true" if value else "false"]
     if isinstance(value, Mapping):  # written as Python literals, which arguments.pair reads back
-        value = [f"{key}={item!r}" for key, item in value.items()]
+        value = [f"{key}={item!r}" for key, item in sorted(value.items())]
     if isinstance(value, list):
         return [name, *map(str, value)] if value else []
     return [name, str(value)]
@@ -111,23 +113,21 @@ def _visible_files(folder: Path) -> Iterable[Path]:
             continue
         if path.is_dir():
             yield from _visible_files(path)
-        else:
+        elif path.exists():
             yield path
+        else:
+            raise InputError(
+                f"{path}: a link that leads nowhere; expected a file; lay the file there or remove the link"
+            )
 
 
 def _content_row(file: Path, known: list | None) -> list:
     stat = file.stat()
     if known and known[:2] == [stat.st_size, stat.st_mtime_ns]:
         return known
-    return [stat.st_size, stat.st_mtime_ns, _content_digest(file, stat.st_size)]
+    return [stat.st_size, stat.st_mtime_ns, _content_digest(file)]
 
 
-def _content_digest(file: Path, size: int) -> str:
+def _content_digest(file: Path) -> str:
     with file.open("rb") as stream:
-        if size <= WHOLE_BYTES:
-            return hashlib.file_digest(stream, "sha256").hexdigest()
-        digest = hashlib.sha256()
-        for start in (0, size // 2, size - MEBIBYTE):
-            stream.seek(start)
-            digest.update(stream.read(MEBIBYTE))
-        return digest.hexdigest()
+        return hashlib.file_digest(stream, "sha256").hexdigest()

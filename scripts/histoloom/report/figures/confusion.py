@@ -1,10 +1,11 @@
 """The confusion matrix of one architecture: which class is taken for which, over all annotated pixels."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 
 import matplotlib
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -13,25 +14,35 @@ from histoloom.report.figures.style import MUTED, PALE, house_style
 CELL_IN, MARGIN_IN = 0.95, 2.3
 COLOUR_MAP = "cividis"  # Nuñez, Anderton & Renslow 2018: even in lightness for any colour vision
 THOUSAND = 1000
+FOOTNOTE = (
+    "pixels: sum over all test images, each once (mean over the folds that tested it)\n"
+    "pale row: class absent from truth"
+)
 
 
-def pixel_counts(rows: Iterable[Mapping[str, str]], class_count: int) -> Int[np.ndarray, "classes classes"]:
-    """Sum the rows of kind "pixels" of counts tables: entry [t, p] is pixels of truth t that were predicted p."""
-    counts = np.zeros((class_count, class_count), dtype=np.int64)
-    for row in rows:
-        if row["kind"] == "pixels":
-            counts[int(row["truth"]), int(row["predicted"])] += int(float(row["value"]))
+def pixel_counts(rows: Sequence[Mapping[str, str]], class_count: int) -> Float[np.ndarray, "classes classes"]:
+    """Sum the rows of kind "pixels" of counts tables: entry [t, p] is pixels of truth t that were predicted p.
+
+    Each image counts once, with the mean over the folds that tested it, as in the tables of scores.
+    """
+    counts = np.zeros((class_count, class_count))
+    pixels = [row for row in rows if row["kind"] == "pixels"]
+    folds = defaultdict(set)
+    for row in pixels:
+        folds[row["name"]].add(row["fold"])
+    for row in pixels:
+        counts[int(row["truth"]), int(row["predicted"])] += float(row["value"]) / len(folds[row["name"]])
     return counts
 
 
-def row_shares(counts: Int[np.ndarray, "classes classes"]) -> Float[np.ndarray, "classes classes"]:
+def row_shares(counts: Float[np.ndarray, "classes classes"]) -> Float[np.ndarray, "classes classes"]:
     """Share in [0, 1] of each truth class that went to each prediction; NaN where truth has no such pixel.
 
-    >>> row_shares(np.array([[3, 1], [0, 0]]))
+    >>> row_shares(np.array([[3.0, 1.0], [0.0, 0.0]]))
     array([[0.75, 0.25],
            [ nan,  nan]])
     """
-    total = counts.sum(axis=1, keepdims=True).astype(np.float64)
+    total = counts.sum(axis=1, keepdims=True)
     return np.divide(counts, total, out=np.full(counts.shape, np.nan), where=total > 0)
 
 
@@ -49,7 +60,7 @@ def short_count(count: int) -> str:
     return f"{value:.1f} T"
 
 
-def draw_confusion(counts: Int[np.ndarray, "classes classes"], classes: Sequence[str], title: str) -> Figure:
+def draw_confusion(counts: Float[np.ndarray, "classes classes"], classes: Sequence[str], title: str) -> Figure:
     """Draw truth in rows and prediction in columns: colour and percentage are shares of the row, below are pixels.
 
     Background is kept, since most errors of a nucleus are pixels lost to it or gained from it.
@@ -66,19 +77,19 @@ def draw_confusion(counts: Int[np.ndarray, "classes classes"], classes: Sequence
         bar = figure.colorbar(picture, ax=panel, fraction=0.046, pad=0.03, format=lambda share, _: f"{share:.0%}")
         bar.set_label("share of the true class's pixels")
         bar.outline.set_visible(False)
-        figure.supxlabel("pixels: sum over all test images and folds; pale row: class absent from truth", fontsize=8)
+        figure.supxlabel(FOOTNOTE, fontsize=8)
     return figure
 
 
 def _write_cells(
-    panel: Axes, counts: Int[np.ndarray, "classes classes"], shares: Float[np.ndarray, "classes classes"]
+    panel: Axes, counts: Float[np.ndarray, "classes classes"], shares: Float[np.ndarray, "classes classes"]
 ) -> None:
     for (truth, predicted), count in np.ndenumerate(counts):
         share = shares[truth, predicted]
         known = not np.isnan(share)
         # white on the dark end of cividis, black on the light one: at 0.46 both contrast 4.5 to 1 (WCAG AA)
         colour = ("white" if share < 0.46 else "black") if known else MUTED
-        text = f"{share:.1%}\n{short_count(int(count))}" if known else "no truth"
+        text = f"{share:.1%}\n{short_count(round(count))}" if known else "no truth"
         panel.text(predicted, truth, text, ha="center", va="center", color=colour, fontsize=8.5)
 
 

@@ -1,7 +1,9 @@
 """Worst, median and best images of one architecture, chosen by rule and shown beside the truth."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from statistics import fmean
 
 import cv2
 import numpy as np
@@ -17,7 +19,7 @@ COLUMNS = ("image", "truth", "prediction", "agreement")
 PANEL_IN, GAP_IN, HEADING_IN, ROW_TITLE_IN = 2.4, 0.06, 0.26, 0.28
 LEGEND_COLUMNS, LEGEND_TITLE_IN, LEGEND_ROW_IN = 3, 0.5, 0.2
 LONGEST_SIDE_PX = 512  # of a picture as drawn; a panel has 360 px at 150 dpi
-LONGEST_NAME = 70
+LONGEST_NAME = 50
 AGREEMENT = {"hit": BLUE, "missed": ORANGE, "false": PURPLE, "wrong class": INK, "not annotated": PALE}
 AGREEMENT_RGB = np.array([[int(c[at : at + 2], 16) for at in (1, 3, 5)] for c in AGREEMENT.values()], dtype=np.uint8)
 WHITENING = 0.65  # share of white in the grey image under the agreement colours
@@ -25,12 +27,24 @@ WHITENING = 0.65  # share of white in the grey image under the agreement colours
 
 @dataclass(frozen=True)
 class Choice:
-    """One image to show: `rank` is "worst", "median" or "best"."""
+    """One image to show: `rank` is "worst", "median" or "best"; `score` is the mean over `folds`, which tested it."""
 
     rank: str
     name: str
-    fold: int
+    folds: tuple[int, ...]
     score: float
+
+    @property
+    def fold(self) -> int:
+        """The fold whose prediction is drawn: the first."""
+        return self.folds[0]
+
+    @property
+    def told(self) -> str:
+        """The folds in words."""
+        if len(self.folds) == 1:
+            return f"fold {self.fold}"
+        return f"mean of folds {', '.join(map(str, self.folds))}; fold {self.fold} drawn"
 
 
 @dataclass(frozen=True)
@@ -44,12 +58,17 @@ class Example:
 
 
 def choose(scores: Iterable[tuple[str, int, float]], count: int) -> list[Choice]:
-    """Choose `count` worst, median and best of (name, fold, score), by score, then name, then fold.
+    """Choose `count` worst, median and best images of (name, fold, score), by score, then name.
 
-    The median ones are those in the middle of the order. With fewer than 3 * `count` images none is shown twice, and
-    worst goes before best, best before median. Scores that are NaN (undefined) are left out.
+    An image that several folds tested is one image; its score is the mean over them, as in the tables. The median
+    ones are those in the middle of the order. With fewer than 3 * `count` images none is shown twice, and worst goes
+    before best, best before median. Scores that are NaN (undefined) are left out.
     """
-    order = sorted((score, name, fold) for name, fold, score in scores if not np.isnan(score))
+    by_image: dict[str, dict[int, float]] = defaultdict(dict)
+    for name, fold, score in scores:
+        if not np.isnan(score):
+            by_image[name][fold] = score
+    order = sorted((fmean(of_fold.values()), name) for name, of_fold in by_image.items())
     count = min(count, len(order))
     middle = (len(order) - count) // 2
     wanted = {
@@ -62,7 +81,10 @@ def choose(scores: Iterable[tuple[str, int, float]], count: int) -> list[Choice]
         for place in places:
             ranks.setdefault(place, rank)
     in_order = sorted(ranks, key=lambda place: (("worst", "median", "best").index(ranks[place]), place))
-    return [Choice(ranks[place], order[place][1], order[place][2], order[place][0]) for place in in_order]
+    return [
+        Choice(ranks[place], name, tuple(sorted(by_image[name])), score)
+        for place, (score, name) in ((place, order[place]) for place in in_order)
+    ]
 
 
 def agreement(
@@ -110,8 +132,8 @@ def drawn_colours(class_count: int) -> UInt8[np.ndarray, "drawn 3"]:
 
 
 def description(choices: Sequence[Choice], metric: str) -> str:
-    """What the picture shows, in words: "worst: a, fold 0, dice 0.123; ..."."""
-    return "; ".join(f"{one.rank}: {one.name}, fold {one.fold}, {metric} {one.score:.3f}" for one in choices)
+    """What the picture shows, in words: "worst: a, dice 0.123 (fold 0); ..."."""
+    return "; ".join(f"{one.rank}: {one.name}, {metric} {one.score:.3f} ({one.told})" for one in choices)
 
 
 def _write(figure: Figure, left_in: float, from_top_in: float, text: str, weight: str = "normal") -> None:
@@ -120,7 +142,7 @@ def _write(figure: Figure, left_in: float, from_top_in: float, text: str, weight
 
 
 def _title(one: Choice, metric: str) -> str:
-    return f"{one.rank}:  {metric} {one.score:.3f},  {_shortened(one.name)},  fold {one.fold}"
+    return f"{one.rank}:  {metric} {one.score:.3f},  {_shortened(one.name)},  {one.told}"
 
 
 def _draw_row(figure: Figure, example: Example, from_top_in: float, height_in: float) -> None:

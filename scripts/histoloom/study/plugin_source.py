@@ -1,0 +1,99 @@
+"""What the source of a plug-in says of its parameters: the kind of an option's value, the counts a metric reads.
+
+Nothing is imported, so that the Snakefile loads neither torch nor numpy.
+"""
+
+import ast
+import math
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from histoloom import plugins
+
+# The annotations that are checked, and the kind of value that the config needs for each.
+KINDS = {
+    "int": "a whole number",
+    "float": "a finite number",
+    "str": "a text",
+    "bool": "true or false",
+    "None": "null",
+    "Sequence": "a list such as [a, b]",
+}
+FITS: Mapping[str, Callable[[Any], bool]] = {
+    "int": lambda value: type(value) is int,
+    "float": lambda value: type(value) is int or (type(value) is float and math.isfinite(value)),
+    "str": lambda value: isinstance(value, str),
+    "bool": lambda value: isinstance(value, bool),
+    "None": lambda value: value is None,
+    "Sequence": lambda value: isinstance(value, list),
+}
+OF_DEFAULT = {int: "float", float: "float", str: "str", bool: "bool", tuple: "Sequence", list: "Sequence"}
+
+
+def option_complaint(kind: str, name: str, option: str, value: Any) -> str:
+    """What is wrong with a plug-in's option being `value`, with expectation and cure; "" where it fits.
+
+    The kind is the parameter's annotation (such as `int | float` or `Sequence[str]`), or else that of its default.
+    Where neither says one, any text, number, boolean, null, or list of these will do.
+    """
+    wanted = _wanted(kind, name, option)
+    if any(_fits(value, each) for each in wanted) if wanted else _plain(value):
+        return ""
+    expected = " or ".join(_words(each) for each in wanted) or "a text, a finite number, true, false, or a list of them"
+    cure = f"write '{value}'" if "str" in wanted and not isinstance(value, list | dict) else "give one"
+    return f"{value!r}; expected {expected}; {cure}"
+
+
+def counts_of(metric: str) -> str:
+    """The counts that a metric reads: the name of its one parameter, "confusion" or "pairs"; "" where it has none."""
+    arguments = _function("metrics", metric).args
+    positional = [*arguments.posonlyargs, *arguments.args]
+    return positional[0].arg if positional else ""
+
+
+def _wanted(kind: str, name: str, option: str) -> list[str]:
+    arguments = _function(kind, name).args
+    annotation = next((each.annotation for each in arguments.kwonlyargs if each.arg == option), None)
+    stated = ast.unparse(annotation).split(" | ") if annotation else []
+    if stated and all(_outer(each) in FITS for each in stated):
+        return stated
+    try:
+        default = ast.literal_eval(plugins.options(kind, name)[option] or "None")
+    except ValueError:  # no literal, such as the name of a constant
+        return []
+    return [OF_DEFAULT[type(default)]] if type(default) in OF_DEFAULT else []
+
+
+def _fits(value: Any, annotation: str) -> bool:
+    if not FITS[_outer(annotation)](value):
+        return False
+    if not isinstance(value, list):
+        return True
+    inner = _inner(annotation)
+    return all(_fits(item, inner) if _outer(inner) in FITS else _plain(item) for item in value)
+
+
+def _outer(annotation: str) -> str:
+    return annotation.partition("[")[0]
+
+
+def _inner(annotation: str) -> str:
+    return annotation.partition("[")[2].removesuffix("]")
+
+
+def _words(annotation: str) -> str:
+    inner = {"int": " of whole numbers", "float": " of finite numbers", "str": " of texts"}.get(_inner(annotation), "")
+    return KINDS[_outer(annotation)] + inner
+
+
+def _plain(value: Any) -> bool:
+    """Whether a value survives the way through a command line (see `flags`)."""
+    if isinstance(value, list):
+        return all(map(_plain, value))
+    return any(FITS[kind](value) for kind in ("float", "str", "bool", "None"))
+
+
+def _function(kind: str, name: str) -> ast.FunctionDef:
+    plugins.options(kind, name)  # refuses a file without its function
+    tree = ast.parse(plugins.path(kind, name).read_text(encoding="utf-8"))
+    return next(node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == name)
