@@ -3,11 +3,11 @@
 import argparse
 from pathlib import Path
 
-from histoloom.errors import InputError, run
+from histoloom.errors import run
 from histoloom.evaluate.counts import COLUMNS
 from histoloom.evaluate.evaluation import count_image, read_nucleus_classes
 from histoloom.files import write_table
-from histoloom.prepared import IndexRow, part_names, read_description, read_index
+from histoloom.prepared import part_rows, read_description
 
 
 def main() -> None:
@@ -30,21 +30,12 @@ def main() -> None:
     prediction = (arguments.dataset_name, arguments.architecture, arguments.fold)
     rows = (
         (*prediction, row.name, row.group, row.stratum, *count)
-        for row in evaluated(arguments.index, arguments.folds, arguments.fold, arguments.part)
+        for row in part_rows(arguments.index, arguments.folds, arguments.fold, arguments.part)
         for count in count_image(
             row, arguments.regions, arguments.nuclei, nucleus_classes.get(row.name, {}), len(classes)
         )
     )
     write_table(arguments.counts, COLUMNS, rows)
-
-
-def evaluated(index: Path, folds: Path, fold: int, part: str) -> list[IndexRow]:
-    """The images of one part of one fold, in the order of folds.csv."""
-    images = {row.name: row for row in read_index(index)}
-    names = part_names(folds, fold, part)
-    if unknown := [name for name in names if name not in images]:
-        raise InputError(f"{folds}: image '{unknown[0]}' is not in {index}; expected it there; split the dataset again")
-    return [images[name] for name in names]
 
 
 if __name__ == "__main__":

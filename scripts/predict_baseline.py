@@ -12,22 +12,22 @@ from histoloom.files import atomic_folder
 from histoloom.images import read_image, read_mask
 from histoloom.predict.class_frequency import most_frequent_foreground
 from histoloom.predict.probabilities import quantised
-from histoloom.prepared import PARTS, part_names, read_description, read_index
+from histoloom.prepared import PARTS, part_rows, read_description
 
 
 def main() -> None:
     args = parse()
     predict = plugins.load("baselines", args.baseline)
     class_count = len(read_description(args.dataset).classes)
-    rows = {row.name: row for row in read_index(args.index)}
     options = {}
     if "foreground_class" in plugins.options("baselines", args.baseline):
-        masks = (read_mask(rows[name].mask) for name in part_names(args.folds, args.fold, "train"))
+        masks = (read_mask(row.mask) for row in part_rows(args.index, args.folds, args.fold, "train"))
         options["foreground_class"] = most_frequent_foreground(masks, class_count)
     with atomic_folder(args.probabilities) as folder:
-        for name in tqdm(part_names(args.folds, args.fold, args.part), desc="predict", unit="image", disable=None):
-            probabilities = predict(read_image(rows[name].image), class_count, **options)
-            np.save(folder / f"{name}.npy", quantised(probabilities))
+        rows = part_rows(args.index, args.folds, args.fold, args.part)
+        for row in tqdm(rows, desc="predict", unit="image", disable=None):
+            probabilities = predict(read_image(row.image), class_count, **options)
+            np.save(folder / f"{row.name}.npy", quantised(probabilities))
 
 
 def parse() -> argparse.Namespace:

@@ -14,7 +14,7 @@ from histoloom.networks import PRECISIONS, load_model, resolve_precision
 from histoloom.predict.inference import predict_image
 from histoloom.predict.probabilities import quantised
 from histoloom.predict.tiling import OVERLAPS, WINDOWS, stride_px
-from histoloom.prepared import PARTS, part_names, read_index
+from histoloom.prepared import PARTS, part_rows
 
 
 def main() -> None:
@@ -23,21 +23,20 @@ def main() -> None:
     precision = resolve_precision(args.precision, device)
     network, card = load_model(args.model)
     stride_px(card["tile_px"], args.overlap)  # refuses an overlap that does not fit before anything is computed
-    names = part_names(args.folds, args.fold, args.part)
-    images = {row.name: row.image for row in read_index(args.index)}
+    rows = part_rows(args.index, args.folds, args.fold, args.part)
     with atomic_folder(args.probabilities) as folder:
-        for name in tqdm(names, desc="predict", unit="image", disable=None):
+        for row in tqdm(rows, desc="predict", unit="image", disable=None):
             probabilities = predict_image(
                 network,
                 card,
-                read_image(images[name]),
+                read_image(row.image),
                 overlap=args.overlap,
                 window=args.window,
                 batch_size=args.batch_size,
                 device=device,
                 precision=precision,
             )
-            np.save(folder / f"{name}.npy", quantised(probabilities))
+            np.save(folder / f"{row.name}.npy", quantised(probabilities))
 
 
 def parse() -> argparse.Namespace:

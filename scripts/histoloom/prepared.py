@@ -76,6 +76,15 @@ def part_names(folds: Path, fold: int, part: str) -> list[str]:
     return [row["name"] for row in rows if row["part"] == part]
 
 
+def part_rows(index: Path, folds: Path, fold: int, part: str) -> list[IndexRow]:
+    """The images of one part of one fold, in the order of folds.csv."""
+    images = {row.name: row for row in read_index(index)}
+    names = part_names(folds, fold, part)
+    if unknown := [name for name in names if name not in images]:
+        raise InputError(f"{folds}: image '{unknown[0]}' is not in {index}; expected it there; split the dataset again")
+    return [images[name] for name in names]
+
+
 def read_table(path: Path) -> list[dict[str, str]]:
     """Read a CSV with header as a list of dicts of strings."""
     if not path.is_file():
