@@ -18,6 +18,7 @@ from histoloom.prepared import read_description, read_table
 DATASETS = ("consep", "brecahad")
 METRICS = ("dice", "iou", "accuracy", "precision", "recall", "pq")
 HEADLINE = ("dice", "foreground")
+READING = "## Reading"
 MARKS = {
     "consep": [("haematoxylin Otsu, as published with the samples (whole CoNSeP training tiles)", 0.602)],
     "brecahad": [
@@ -36,7 +37,13 @@ def main() -> None:
     parts = [introduction()]
     for dataset in DATASETS:
         parts += [section(arguments.results, arguments.benchmarks, dataset)]
-    write_text(arguments.table, "\n".join(parts))
+    write_text(arguments.table, "\n".join([*parts, reading(arguments.table)]))
+
+
+def reading(table: Path) -> str:
+    """What a person wrote under "Reading" in the table that stands there; it is kept."""
+    text = table.read_text(encoding="utf-8") if table.is_file() else ""
+    return text[text.index(READING) :] if READING in text else READING + "\n"
 
 
 def introduction() -> str:
