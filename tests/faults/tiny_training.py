@@ -18,7 +18,7 @@ optimise = training.optimise
 done = 0
 
 
-def tiny_network(_: str, __: dict, outputs: int) -> nn.Module:
+def tiny_network(_: str, __: dict, outputs: int, ___: None) -> nn.Module:
     dropout = nn.Dropout(float(os.environ.get("DROPOUT", "0.2")))
     # Without bias: before batch normalisation its gradient is rounding noise, which Adam makes into whole steps.
     convolution = nn.Conv2d(3, 8, 3, padding=1, bias=False)
