@@ -20,7 +20,9 @@ INDEX_COLUMNS = (
     "fold",
     "source",
     "sha256",
+    "second_instances",
 )
+SKIPPED_COLUMNS = ("source", "message")
 PARTS = ("train", "val", "test")
 
 
@@ -40,11 +42,15 @@ class IndexRow:
     fold: int | None
     source: str
     sha256: str
+    second_instances: Path | None = None
 
 
 @dataclass(frozen=True)
 class Description:
-    """What dataset.json holds: the classes (background first) and what a report must say of the data."""
+    """What dataset.json holds: the classes (background first) and what a report must say of the data.
+
+    `skipped` is the number of raw images that were left out because they are bad.
+    """
 
     name: str
     reader: str
@@ -54,6 +60,7 @@ class Description:
     citation: str
     facts: dict
     warnings: tuple[str, ...]
+    skipped: int = 0
 
 
 def read_index(path: Path) -> list[IndexRow]:
@@ -107,4 +114,5 @@ def _index_row(row: dict[str, str], folder: Path) -> IndexRow:
         fold=int(row["fold"]) if row["fold"] else None,
         source=row["source"],
         sha256=row["sha256"],
+        second_instances=folder / row["second_instances"] if row["second_instances"] else None,
     )

@@ -4,8 +4,10 @@ from pathlib import Path
 import imageio.v3 as iio
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from histoloom.datasets.brecahad import KINDS, brecahad, discs
+from histoloom.datasets.brecahad import KINDS, brecahad, discs, read_points
 from histoloom.errors import InputError
 
 SAMPLES = Path(__file__).parents[3] / "shared" / "data"
@@ -63,15 +65,14 @@ def test_lumina_are_no_nuclei_unless_chosen(tmp_path):
     assert next(iter(brecahad(tmp_path, radius_px=1, points=["lumen"]))).mask.sum() == 4
 
 
-def test_facts_hold_radius_kinds_and_counts(tmp_path):
+def test_radius_and_kinds_are_facts_and_points_are_counted(tmp_path):
     write_case(tmp_path, tumor=[(0.1, 0.1), (0.9, 0.9)], lumen=[(0.5, 0.5)])
     write_case(tmp_path, "Case_3-02", tumor=[(0.5, 0.5), (0.5, 0.5)])  # one point twice: the second is hidden
     dataset = brecahad(tmp_path, radius_px=2, points=("tumor",))
-    for _ in range(2):
-        list(dataset)
-        facts = dataset.facts
-        assert (facts["radius_px"], facts["points"]) == (2, "tumor")
-        assert (facts["points_tumor"], facts["points_lumen"], facts["hidden_nuclei"]) == (4, 1, 1)
+    assert dataset.facts == {"radius_px": 2, "points": "tumor"}
+    first, second = (sample.counts for sample in dataset)
+    assert (first["points_tumor"], first["points_lumen"], first["hidden_nuclei"]) == (2, 1, 0)
+    assert (second["points_tumor"], second["points_lumen"], second["hidden_nuclei"]) == (2, 0, 1)
 
 
 def test_names_are_matched_in_any_case_and_format(tmp_path):
@@ -87,18 +88,16 @@ def test_names_are_matched_in_any_case_and_format(tmp_path):
     ]
 
 
-def test_image_without_annotation_is_refused(tmp_path):
-    write_case(tmp_path)
+def test_files_without_partner_are_problems_and_the_others_are_read(tmp_path):
+    for name in ("Case_3-01", "Case_3-02", "Case_3-03"):
+        write_case(tmp_path, name)
     (tmp_path / "groundTruth" / "Case_3-01.json").unlink()
-    with pytest.raises(InputError, match=r"Case_3-01.png: has no annotation; expected groundTruth/Case_3-01.json"):
-        brecahad(tmp_path)
-
-
-def test_annotation_without_image_is_refused(tmp_path):
-    write_case(tmp_path)
-    (tmp_path / "images" / "Case_3-01.png").unlink()
-    with pytest.raises(InputError, match=r"Case_3-01.json: has no image; expected images/Case_3-01.tif"):
-        brecahad(tmp_path)
+    (tmp_path / "images" / "Case_3-03.png").unlink()
+    dataset = brecahad(tmp_path)
+    assert [sample.name for sample in dataset] == ["Case_3-02"]
+    bare, extra = dataset.problems
+    assert bare.startswith(f"{tmp_path}/images/Case_3-01.png: has no annotation; expected groundTruth/Case_3-01.json")
+    assert extra.startswith(f"{tmp_path}/groundTruth/Case_3-03.json: has no image; expected images/Case_3-03")
 
 
 BAD_JSON = {
@@ -111,6 +110,7 @@ BAD_JSON = {
     "unknown key": ('{"tumour": []}', r"unknown key 'tumour'; did you mean 'tumor'"),
     "no object": ("[]", r"holds a list; expected an object"),
     "no JSON": ("<xml/>", r"is not JSON"),
+    "nested": ("[" * 200_000, r"is not JSON"),
     "not UTF-8": (b"\xff\xfe\xff", r"is not JSON"),
 }
 
@@ -133,30 +133,43 @@ def test_truncated_image_is_refused(tmp_path):
         list(brecahad(tmp_path))
 
 
-def test_two_images_of_one_case_name_are_refused(tmp_path):
+def test_two_images_of_one_case_name_are_a_problem(tmp_path):
     write_case(tmp_path)
     write_case(tmp_path, suffix=".jpg")
-    with pytest.raises(InputError, match=r"Case_3-01.png: same case name as Case_3-01.jpg"):
-        brecahad(tmp_path)
+    dataset = brecahad(tmp_path)
+    assert len(dataset) == 0
+    assert "Case_3-01.jpg: has the same stem as Case_3-01.png; expected one image" in dataset.problems[0]
 
 
-def test_file_without_case_number_is_refused(tmp_path):
+def test_file_without_case_number_is_a_problem(tmp_path):
     write_case(tmp_path, "tumour_4")
-    with pytest.raises(InputError, match=r"tumour_4.png: no case in its name; expected Case_<n>-<mm>.png"):
-        brecahad(tmp_path)
+    (problem,) = brecahad(tmp_path).problems
+    assert problem.endswith("tumour_4.png: no case in its name; expected Case_<n>-<mm>.png; rename the file")
 
 
 def test_missing_annotation_folder_is_refused(tmp_path):
     (tmp_path / "images").mkdir()
-    with pytest.raises(InputError, match=r"has 0 folders 'groundTruth' \(in any case\); expected one, beside images/"):
+    with pytest.raises(
+        InputError, match=r"has 0 folders 'groundTruth' in any case; expected one, with BreCaHAD's points"
+    ):
         brecahad(tmp_path)
 
 
-def test_empty_folders_are_refused(tmp_path):
-    (tmp_path / "images").mkdir()
-    (tmp_path / "groundTruth").mkdir()
-    with pytest.raises(InputError, match="its images/ is empty"):
-        brecahad(tmp_path)
+POINTS = st.fixed_dictionaries({"x": st.floats() | st.integers() | st.text(), "y": st.floats(0, 1)})
+FILES = st.text() | st.dictionaries(st.sampled_from(KINDS), st.lists(POINTS) | st.integers()).map(json.dumps)
+
+
+@settings(max_examples=200, deadline=None)
+@given(text=FILES)
+def test_any_text_gives_points_within_the_image_or_an_error_that_names_the_file(text, tmp_path_factory):
+    path = tmp_path_factory.getbasetemp() / "Case_1-01.json"
+    path.write_bytes(text.encode("utf-8", "surrogatepass"))
+    try:
+        found = read_points(path)
+    except InputError as error:
+        assert str(error).startswith(f"{path}: ")
+    else:
+        assert all(((points >= 0) & (points <= 1)).all() for points in found.values())
 
 
 BAD_OPTIONS = {
@@ -177,10 +190,11 @@ def test_bad_option_is_refused(options, message, tmp_path):
 def test_each_point_of_real_files_is_a_nucleus_or_counted_as_hidden():
     root = SAMPLES / "brecahad"
     dataset = brecahad(root)
-    nuclei = sum(len(np.unique(sample.instances)) - 1 for sample in dataset)
+    samples = list(dataset)
+    nuclei = sum(len(np.unique(sample.instances)) - 1 for sample in samples)
     kinds = ("mitosis", "non_mitosis", "apoptosis", "tumor", "non_tumor")
     files = [json.loads(path.read_text()) for path in (root / "groundTruth").iterdir()]
     drawn = sum(len(values[kind]) for values in files for kind in kinds)
     assert len(files) == len(dataset) == 22
-    assert nuclei + dataset.facts["hidden_nuclei"] == drawn == 2462
+    assert nuclei + sum(sample.counts["hidden_nuclei"] for sample in samples) == drawn == 2462
     assert {sample.group for sample in dataset} == {"case_11", "case_12", "case_13"}

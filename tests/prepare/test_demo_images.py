@@ -13,8 +13,8 @@ import pytest
 from scipy.ndimage import label
 
 from histoloom.errors import InputError
-from histoloom.prepare.demo_datasets import MARKER, write_brecahad, write_pannuke
-from histoloom.prepare.demo_images import HABITS, KINDS, TISSUES, draw_scene, draw_staining
+from histoloom.prepare.demo.datasets import MARKER, write_brecahad, write_pannuke
+from histoloom.prepare.demo.images import HABITS, KINDS, TISSUES, draw_scene, draw_staining
 
 SCRIPT = Path(__file__).parents[2] / "scripts" / "make_demo_data.py"
 
@@ -146,7 +146,7 @@ def test_brecahad_points_lie_on_nuclei_and_are_as_many(brecahad):
 
 
 def test_points_are_the_nuclei_of_the_scene(brecahad):
-    from histoloom.prepare.demo_datasets import FIELD_PX, FIELD_SCALE, FIELD_TISSUE
+    from histoloom.prepare.demo.datasets import FIELD_PX, FIELD_SCALE, FIELD_TISSUE
 
     staining = draw_staining(np.random.default_rng((1, 2, 3)))
     drawn = draw_scene(FIELD_PX, FIELD_TISSUE, staining, FIELD_SCALE, np.random.default_rng((1, 2, 3, 1)))

@@ -2,7 +2,7 @@ import hashlib
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -10,9 +10,9 @@ import pytest
 
 from histoloom.errors import InputError
 from histoloom.files import write_text
-from histoloom.images import read_image, read_instances, read_mask, write_image
-from histoloom.prepare.preparation import checked_options, safe_name, write_prepared
-from histoloom.prepared import part_names, read_description, read_index
+from histoloom.formats.images import read_image, read_instances, read_mask, write_image
+from histoloom.prepare.preparation import PreparedFiles, checked_options, safe_name, write_prepared
+from histoloom.prepared import part_names, read_description, read_index, read_table
 from histoloom.sample import Dataset, Sample
 
 SCRIPT = Path(__file__).parents[2] / "scripts" / "prepare_dataset.py"
@@ -30,24 +30,18 @@ def sample(name: str = "tile 1", **changes) -> Sample:
     return made
 
 
-def dataset(*samples: Sample) -> Dataset:
-    return Dataset(
-        ("background", "tumour"), len(samples), lambda: iter(samples), "CC0", "nobody 2020", {"a": 1}, ("w",)
-    )
+def dataset(*samples: Sample, **more) -> Dataset:
+    items = [partial(lambda made: made, made) for made in samples]
+    return Dataset(("background", "tumour"), items, "CC0", "nobody 2020", {"a": 1}, ("w",), **more)
 
 
-def write(folder: Path, data: Dataset, progress=None) -> None:
-    write_prepared(
-        data,
-        name="demo",
-        reader="toy",
-        images_dir=folder / "images",
-        masks_dir=folder / "masks",
-        instances_dir=folder / "instances",
-        index=folder / "index.csv",
-        description=folder / "dataset.json",
-        progress=progress,
-    )
+def files_in(folder: Path) -> PreparedFiles:
+    folders = (folder / name for name in ("images", "masks", "instances", "second_instances"))
+    return PreparedFiles(*folders, folder / "index.csv", folder / "skipped.csv", folder / "dataset.json")
+
+
+def write(folder: Path, data: Dataset, **more) -> None:
+    write_prepared(data, files_in(folder), name="demo", reader="toy", **more)
 
 
 def test_what_was_written_is_read_back(tmp_path):
@@ -72,15 +66,18 @@ def test_description_is_read_back(tmp_path):
     assert (description.facts, description.warnings) == ({"a": 1}, ("w",))
 
 
-def test_facts_found_while_reading_are_written(tmp_path):
-    facts = {}
+def test_counts_of_the_samples_are_summed_into_the_facts(tmp_path):
+    write(tmp_path, dataset(sample(counts={"repairs": 3}), sample("b", counts={"repairs": 4, "hidden": 1})))
+    assert read_description(tmp_path / "dataset.json").facts == {"a": 1, "repairs": 7, "hidden": 1}
 
-    def read() -> Iterator[Sample]:
-        facts["repairs"] = 7
-        yield sample()
 
-    write(tmp_path, Dataset(("background", "tumour"), 1, read, "CC0", "nobody", facts))
-    assert read_description(tmp_path / "dataset.json").facts == {"repairs": 7}
+def test_nuclei_of_a_second_annotator_are_kept(tmp_path):
+    second = np.zeros((6, 8), np.int32)
+    second[1:3, 1:3] = 9
+    write(tmp_path, dataset(sample(second_instances=second), sample("b")))
+    with_second, without = read_index(tmp_path / "index.csv")
+    assert (read_instances(with_second.second_instances) == second).all()
+    assert without.second_instances is None
 
 
 def test_dataset_without_instances_has_an_empty_folder_of_them(tmp_path):
@@ -109,7 +106,7 @@ def test_same_input_gives_the_same_bytes(tmp_path):
     for folder in ("one", "two"):
         write(tmp_path / folder, dataset(sample(), sample("b")))
     files = [path.relative_to(tmp_path / "one") for path in (tmp_path / "one").rglob("*") if path.is_file()]
-    assert len(files) == 8
+    assert len(files) == 9
     assert all((tmp_path / "one" / file).read_bytes() == (tmp_path / "two" / file).read_bytes() for file in files)
 
 
@@ -119,17 +116,60 @@ def test_progress_counts_to_the_number_of_samples(tmp_path):
     assert seen == [(1, 2), (2, 2)]
 
 
-def test_one_sample_at_a_time_is_asked_for(tmp_path):
+def test_one_sample_at_a_time_is_read(tmp_path):
     asked = []
 
-    def read() -> Iterator[Sample]:
-        for name in "abc":
-            asked.append(name)
-            yield sample(name)
+    def read(name: str) -> Sample:
+        asked.append(name)
+        return sample(name)
 
-    data = Dataset(("background", "tumour"), 3, read, "CC0", "nobody")
+    data = Dataset(("background", "tumour"), [partial(read, name) for name in "abc"], "CC0", "nobody")
     write(tmp_path, data, progress=lambda done, total: asked.append(done))
     assert asked == ["a", 1, "b", 2, "c", 3]
+
+
+def damaged() -> Sample:
+    raise InputError("raw/b.tif: cannot be read as an image (truncated);\ncopy the file again")
+
+
+def with_damage() -> Dataset:
+    sound = dataset(sample("a"), sample("c"))
+    items = [sound.items[0], damaged, sound.items[1]]
+    return Dataset(sound.classes, items, "CC0", "nobody", problems=("raw/d.tif: has no mask; add it",))
+
+
+def test_every_bad_image_is_named_before_the_dataset_is_refused(tmp_path):
+    told = []
+    with pytest.raises(InputError) as error:
+        write(tmp_path, with_damage(), tell=told.append)
+    assert [message.split(":")[0] for message in told] == ["raw/d.tif", "raw/b.tif"]
+    assert str(error.value) == (
+        "dataset 'demo': 2 of 4 images are bad; expected none; mend or remove them (all are named above), or set "
+        "prepare.on_bad_image: skip. The first:\nraw/d.tif: has no mask; add it"
+    )
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+def test_skipped_images_are_left_out_listed_and_counted(tmp_path):
+    write(tmp_path, with_damage(), on_bad_image="skip")
+    assert [row.name for row in read_index(tmp_path / "index.csv")] == ["a", "c"]
+    assert read_table(tmp_path / "skipped.csv") == [
+        {"source": "raw/d.tif", "message": "has no mask; add it"},
+        {"source": "raw/b.tif", "message": "cannot be read as an image (truncated); copy the file again"},
+    ]
+    assert read_description(tmp_path / "dataset.json").skipped == 2
+
+
+def test_dataset_of_bad_images_alone_is_refused_even_when_they_may_be_skipped(tmp_path):
+    data = Dataset(("background", "tumour"), [damaged], "CC0", "nobody")
+    with pytest.raises(InputError, match="dataset 'demo': none of 1 images is sound; expected at least one"):
+        write(tmp_path, data, on_bad_image="skip")
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+def test_refused_ids_leave_no_file_of_their_image(tmp_path):
+    write(tmp_path, dataset(sample(), sample("b", instances=np.full((6, 8), 70_000, np.int32))), on_bad_image="skip")
+    assert {path.name for path in tmp_path.glob("*/*.png")} == {"tile_1.png"}
 
 
 SMALL = np.zeros((5, 8), np.uint8)
@@ -145,7 +185,7 @@ BAD = {
         [sample(instances=np.full((6, 8), 70_000, np.int32))],
         r"nucleus ids reach 70000; expected 0 to 65535",
     ),
-    "no sample": ([], r"dataset 'demo': the reader 'toy' found no sample; expected one; check 'root'"),
+    "no sample": ([], r"dataset 'demo': the reader 'toy' found no image; expected at least one; check 'root'"),
 }
 
 
@@ -192,9 +232,10 @@ def test_unknown_fold_is_refused(tmp_path):
 
 
 def run_script(folder: Path, *flags: str) -> subprocess.CompletedProcess:
-    outputs = [f"--{kind}={folder / kind}" for kind in ("images", "masks", "instances")]
-    outputs += [f"--index={folder / 'index.csv'}", f"--dataset={folder / 'dataset.json'}"]
-    command = [sys.executable, str(SCRIPT), "--name", "toy", *flags, *outputs]
+    outputs = [f"--{kind}={folder / kind}" for kind in ("images", "masks", "instances", "second-instances")]
+    outputs += [f"--{kind}={folder / kind}.csv" for kind in ("index", "skipped")]
+    outputs += [f"--dataset={folder / 'dataset.json'}"]
+    command = [sys.executable, str(SCRIPT), "--name", "toy", "--on-bad-image", "stop", *flags, *outputs]
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
@@ -209,6 +250,22 @@ def test_script_prepares_a_dataset_and_counts_in_the_log(tmp_path):
     assert done.stdout == ""
     facts = json.loads((tmp_path / "out" / "dataset.json").read_text())["facts"]
     assert (facts["radius_px"], facts["points"], facts["points_tumor"]) == (3, "tumor", 1)
+
+
+def test_script_names_each_bad_image_in_the_log(tmp_path):
+    for name in ("Case_1-01", "Case_2-01", "Case_3-01"):
+        write_image(tmp_path / "raw" / "images" / f"{name}.png", IMAGE)
+        write_text(tmp_path / "raw" / "groundTruth" / f"{name}.json", "{}")
+    for name in ("Case_1-01", "Case_3-01"):
+        (tmp_path / "raw" / "images" / f"{name}.png").write_bytes(b"<html>no such file</html>")
+    flags = ("--reader", "brecahad", "--root", str(tmp_path / "raw"))
+    stopped = run_script(tmp_path / "out", *flags)
+    assert stopped.returncode == 1
+    for name in ("Case_1-01", "Case_3-01"):
+        assert f"bad image: {tmp_path}/raw/images/{name}.png" in stopped.stderr
+    assert "error: dataset 'toy': 2 of 3 images are bad" in stopped.stderr
+    assert run_script(tmp_path / "out", *flags, "--on-bad-image", "skip").returncode == 0
+    assert [row.name for row in read_index(tmp_path / "out" / "index.csv")] == ["Case_2-01"]
 
 
 def test_script_ends_with_a_message_and_no_traceback(tmp_path):

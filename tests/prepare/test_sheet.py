@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from histoloom.errors import InputError
-from histoloom.prepare.inspection import Measured
+from histoloom.prepare.inspection.measuring import Look, Measured
 from histoloom.prepared import IndexRow
 from histoloom.report.figures.sheet import CROP_PX, Example, _cropped, choose_examples, draw_sheet
 from histoloom.report.figures.style import save
@@ -16,7 +16,7 @@ STAINED = (150, 80, 160)
 def image_of(name: str, group: str = "", stratum: str = "Colon", foreground: int = 5) -> Measured:
     path = Path(f"{name}.png")
     row = IndexRow(name, path, path, None, 4, 5, None, group or name, stratum, None, "", name)
-    return Measured(row, (4, 5), (4, 5), np.bincount([1] * foreground, minlength=256), None, False)
+    return Measured(row, (4, 5), (4, 5), np.bincount([1] * foreground, minlength=256), Look(0.5))
 
 
 def test_examples_share_out_the_strata():

@@ -3,30 +3,21 @@
 import json
 import math
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float, Int32
 
 from histoloom.errors import InputError
-from histoloom.images import SUFFIXES, read_image
+from histoloom.formats.images import SUFFIXES, read_image
 from histoloom.plugins import suggestion
+from histoloom.prepare.reading.pairs import Pair, find_folder, pair_by_stem
 from histoloom.sample import Dataset, Sample
 
 KINDS = ("mitosis", "non_mitosis", "apoptosis", "tumor", "non_tumor", "lumen", "non_lumen")
 CASE_NAME = re.compile(r"case_(\d+)-\d+", re.IGNORECASE)
-
-
-@dataclass(frozen=True)
-class Pair:
-    """An image and its annotation, with the case they belong to."""
-
-    name: str
-    case: str
-    image: Path
-    annotation: Path
 
 
 def brecahad(
@@ -42,48 +33,42 @@ def brecahad(
 
     Default are the five kinds of nuclei; lumina are spaces between them. A pixel within reach of several points belongs
     to the nearest, so touching nuclei stay apart. The group is the case: fields of view of one case overlap. The radius
-    is part of what a score means, so `facts` hold it, with the number of points of each kind. `licence`, `citation` and
-    `note` (a warning carried into the report) are for other data kept in this layout.
-    Raises InputError for an image without annotation and the reverse, points outside [0, 1], and unknown kinds.
+    is part of what a score means, so `facts` hold it; each sample counts its points of each kind. `licence`, `citation`
+    and `note` (a warning carried into the report) are for other data kept in this layout.
+    `problems` name images without annotation and the reverse. Raises InputError for a missing folder and unknown kinds,
+    and with the sample for points outside [0, 1].
 
     Source: Aksac et al. 2019, BMC Research Notes 12:82.
     """
     kinds = _chosen(points)
     if radius_px < 1:
         raise InputError(f"radius_px: {radius_px}; expected at least 1 pixel; 20 is half a tumour nucleus of BreCaHAD")
-    pairs = find_pairs(root)
-    facts = {"radius_px": radius_px, "points": ", ".join(kinds)}
+    pairs, problems = find_pairs(root)
     return Dataset(
         classes=("background", "nucleus"),
-        length=len(pairs),
-        read=lambda: _samples(root, pairs, kinds, radius_px, facts),
+        items=[partial(_sample, root, pair, kinds, radius_px) for pair in pairs],
         licence=licence,
         citation=citation,
-        facts=facts,
+        facts={"radius_px": radius_px, "points": ", ".join(kinds)},
         warnings=(note,) if note else (),
+        problems=problems,
     )
 
 
-def find_pairs(root: Path) -> list[Pair]:
-    """Images with their annotations, matched by name in upper or lower case, in order of that name.
+def find_pairs(root: Path) -> tuple[list[Pair], tuple[str, ...]]:
+    """Images with their annotations, matched by name in upper or lower case, and what finds no partner or no case.
 
-    Raises InputError for a missing folder, a name that is no "Case_<n>-<mm>", a name twice, or a file without partner.
+    Raises InputError for a missing folder.
     """
-    images = _by_name(_folder(root, "images"), SUFFIXES)
-    annotations = _by_name(_folder(root, "groundTruth"), (".json",))
-    for key in sorted(images.keys() ^ annotations.keys()):
-        has_image = key in images
-        raise InputError(
-            f"{(images if has_image else annotations)[key]}: has no {'annotation' if has_image else 'image'}; expected "
-            + (f"groundTruth/{images[key].stem}.json" if has_image else f"images/{annotations[key].stem}.tif")
-            + " beside it; add that file or remove this one"
-        )
-    if not images:
-        raise InputError(f"{root}: its images/ is empty; expected Case_<n>-<mm>.tif; unpack BreCaHAD again")
-    return [
-        Pair(path.stem, f"case_{CASE_NAME.fullmatch(key)[1]}", path, annotations[key])
-        for key, path in sorted(images.items())
-    ]
+    images = find_folder(root, ["images"], "BreCaHAD's images")
+    annotations = find_folder(root, ["groundTruth"], "BreCaHAD's points")
+    pairs, problems = pair_by_stem(images, annotations, SUFFIXES, (".json",))
+    nameless = tuple(
+        f"{pair.image}: no case in its name; expected Case_<n>-<mm>{pair.image.suffix}; rename the file"
+        for pair in pairs
+        if not CASE_NAME.fullmatch(pair.stem)
+    )
+    return [pair for pair in pairs if CASE_NAME.fullmatch(pair.stem)], (*problems, *nameless)
 
 
 def read_points(path: Path) -> dict[str, Float[np.ndarray, "points 2"]]:
@@ -93,7 +78,7 @@ def read_points(path: Path) -> dict[str, Float[np.ndarray, "points 2"]]:
     """
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(f"{path}: is not JSON ({error}); expected BreCaHAD's points; export the file again") from error
     if not isinstance(values, dict):
         raise InputError(f"{path}: holds a {type(values).__name__}; expected an object of {', '.join(KINDS)}; mend it")
@@ -128,20 +113,24 @@ def discs(
     return ids
 
 
-def _samples(root: Path, pairs: list[Pair], kinds: list[str], radius_px: int | float, facts: dict) -> Iterator[Sample]:
-    facts.update({f"points_{kind}": 0 for kind in KINDS} | {"hidden_nuclei": 0})
-    for pair in pairs:
-        image = read_image(pair.image)
-        points = read_points(pair.annotation)
-        height, width = image.shape[:2]
-        chosen = np.concatenate([points[kind] for kind in kinds]) * (height, width)
-        instances = discs(chosen, height, width, radius_px)
-        for kind in KINDS:
-            facts[f"points_{kind}"] += len(points[kind])
-        facts["hidden_nuclei"] += len(chosen) - len(np.unique(instances[instances > 0]))
-        mask = (instances > 0).astype(np.uint8)
-        source = pair.image.relative_to(root).as_posix()
-        yield Sample(pair.name, image, mask, instances, None, pair.case, "breast", source=source)
+def _sample(root: Path, pair: Pair, kinds: list[str], radius_px: int | float) -> Sample:
+    image = read_image(pair.image)
+    points = read_points(pair.annotation)
+    height, width = image.shape[:2]
+    chosen = np.concatenate([points[kind] for kind in kinds]) * (height, width)
+    instances = discs(chosen, height, width, radius_px)
+    hidden = len(chosen) - len(np.unique(instances[instances > 0]))
+    return Sample(
+        pair.stem,
+        image,
+        (instances > 0).astype(np.uint8),
+        instances,
+        None,
+        f"case_{CASE_NAME.fullmatch(pair.stem)[1]}",
+        "breast",
+        source=pair.image.relative_to(root).as_posix(),
+        counts={f"points_{kind}": len(points[kind]) for kind in KINDS} | {"hidden_nuclei": hidden},
+    )
 
 
 def _chosen(points: Sequence[str]) -> list[str]:
@@ -152,32 +141,6 @@ def _chosen(points: Sequence[str]) -> list[str]:
     if not chosen:
         raise InputError(f"points: empty; expected at least one of {', '.join(KINDS)}; name the kinds to learn")
     return sorted(set(chosen), key=KINDS.index)
-
-
-def _folder(root: Path, name: str) -> Path:
-    if not root.is_dir():
-        raise InputError(f"{root}: no such folder; expected images/ and groundTruth/ in it; mend 'root'")
-    found = [path for path in sorted(root.iterdir()) if path.is_dir() and path.name.lower() == name.lower()]
-    if len(found) != 1:
-        raise InputError(
-            f"{root}: has {len(found)} folders '{name}' (in any case); expected one, beside "
-            f"{'groundTruth' if name == 'images' else 'images'}/; unpack BreCaHAD here"
-        )
-    return found[0]
-
-
-def _by_name(folder: Path, suffixes: tuple[str, ...]) -> dict[str, Path]:
-    found: dict[str, Path] = {}
-    for path in sorted(folder.iterdir()):
-        if path.suffix.lower() not in suffixes or path.name.startswith("."):
-            continue
-        key = path.stem.lower()
-        if not CASE_NAME.fullmatch(key):
-            raise InputError(f"{path}: no case in its name; expected Case_<n>-<mm>{path.suffix}; rename the file")
-        if key in found:
-            raise InputError(f"{path}: same case name as {found[key].name}; expected one file; remove one of them")
-        found[key] = path
-    return found
 
 
 def _coordinates(path: Path, kind: str, entries: object) -> Float[np.ndarray, "points 2"]:

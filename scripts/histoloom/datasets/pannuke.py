@@ -7,8 +7,8 @@ or masks/ folder, or in a fold folder within those.
 """
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -48,8 +48,9 @@ def pannuke(
     """Read the folds that exist under `root`, one patch in memory at a time, through memory-mapped arrays.
 
     The mask comes from nucleus channels 0 to 4 alone; a pixel in several channels takes the highest (as the
-    conversions behind HoVer-Net's and CellViT's published figures do), and `facts` count such pixels and the nuclei
-    they hide. Ids are made 1 to n for each patch. PanNuke does not tell its patients apart; where a fold has
+    conversions behind HoVer-Net's and CellViT's published figures do), and the samples count such pixels and the nuclei
+    they hide. What is in none of the five is background; pixels that the background channel lacks too are counted.
+    Ids are made 1 to n for each patch. PanNuke does not tell its patients apart; where a fold has
     groups.npy beside types.npy (the patient or slide of each patch, as text), those are the groups, else each patch
     is one. `mpp` is in micrometres per pixel. `licence`, `citation` and `note` (a warning carried into the report)
     are for other data kept in this layout.
@@ -61,8 +62,7 @@ def pannuke(
     facts = {"folds": ", ".join(f"{fold.folder.name} = fold {fold.number}" for fold in folds)}
     return Dataset(
         classes=CLASSES,
-        length=sum(len(_open(fold.images)) for fold in folds),
-        read=lambda: _samples(root, folds, float(mpp), facts),
+        items=[item for fold in folds for item in _items(root, fold, float(mpp))],
         licence=licence,
         citation=citation,
         facts=facts,
@@ -200,20 +200,35 @@ def _checked(fold: Fold) -> Fold:
     return fold
 
 
-def _samples(root: Path, folds: list[Fold], mpp: float, facts: dict) -> Iterator[Sample]:
-    facts.update(double_pixels=0, hidden_nuclei=0)
-    for fold in folds:
-        types = np.array(_open(fold.types))
-        groups = np.array(_open(_groups(fold))) if _has_groups(fold) else None
-        for row, tissue in enumerate(types):
-            mask, instances, double, hidden = masks_of(_ids(fold.masks, row))
-            facts["double_pixels"] += double
-            facts["hidden_nuclei"] += hidden
-            name = f"fold{fold.number}_{row:05d}"
-            source = f"{fold.images.relative_to(root).as_posix()} row {row}"
-            group = name if groups is None else str(groups[row])
-            image = _pixels(fold.images, row)
-            yield Sample(name, image, mask, instances, mpp, group, str(tissue), fold.number, source=source)
+def _items(root: Path, fold: Fold, mpp: float) -> list[partial[Sample]]:
+    tissues = np.array(_open(fold.types))
+    groups = np.array(_open(_groups(fold))) if _has_groups(fold) else np.full(len(tissues), "")
+    return [
+        partial(_sample, root, fold, row, mpp, str(tissue), str(group))
+        for row, (tissue, group) in enumerate(zip(tissues, groups, strict=True))
+    ]
+
+
+def _sample(root: Path, fold: Fold, row: int, mpp: float, tissue: str, group: str) -> Sample:
+    channels = _ids(fold.masks, row)
+    mask, instances, double, hidden = masks_of(channels[..., :NUCLEUS_CHANNELS])
+    name = f"fold{fold.number}_{row:05d}"
+    return Sample(
+        name,
+        _pixels(fold.images, row),
+        mask,
+        instances,
+        mpp,
+        group or name,
+        tissue,
+        fold.number,
+        source=f"{fold.images.relative_to(root).as_posix()} row {row}",
+        counts={
+            "double_pixels": double,
+            "hidden_nuclei": hidden,
+            "pixels_in_no_channel": int((~channels.any(-1)).sum()),
+        },
+    )
 
 
 def _groups(fold: Fold) -> Path:
@@ -239,10 +254,11 @@ def _pixels(path: Path, row: int) -> UInt8[np.ndarray, "height width 3"]:
 
 
 def _ids(path: Path, row: int) -> np.ndarray:
-    ids = _row(path, row)[..., :NUCLEUS_CHANNELS]
-    if not np.isfinite(ids).all() or (ids < 0).any() or (ids % 1).any():
+    channels = _row(path, row)
+    ids = channels[..., :NUCLEUS_CHANNELS]
+    if not np.isfinite(channels).all() or (ids < 0).any() or (ids % 1).any():
         raise InputError(
             f"{path}: row {row} holds ids {ids.min():g} to {ids.max():g}; expected whole numbers from 0; "
             "download the file again"
         )
-    return ids
+    return channels

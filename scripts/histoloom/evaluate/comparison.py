@@ -21,6 +21,7 @@ COMPARISON_COLUMNS = (
     "high",
     "images",
     "groups",
+    "skipped",
 )
 
 
@@ -30,6 +31,7 @@ def comparison_rows(
     metrics: Sequence[str],
     classes: Sequence[str],
     resampling: Resampling,
+    skipped: int = 0,
 ) -> Iterator[tuple]:
     """Rows of comparison.csv: every pair of models, then each model against each baseline."""
     for metric in metrics:
@@ -37,7 +39,7 @@ def comparison_rows(
         for first, second in compared(list(scores), baselines):
             for name in scores[first].values:
                 found = paired_difference(scores[first], scores[second], name, classes, resampling)
-                yield (counts[0].dataset, metric, name, first, second, *cells(found))
+                yield (counts[0].dataset, metric, name, first, second, *cells(found), skipped)
 
 
 def compared(architectures: Sequence[str], baselines: Sequence[str]) -> list[tuple[str, str]]:

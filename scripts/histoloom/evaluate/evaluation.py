@@ -10,7 +10,7 @@ from histoloom.errors import InputError
 from histoloom.evaluate.confusion import confusion_matrix
 from histoloom.evaluate.counts import pair_rows, pixel_rows
 from histoloom.evaluate.matching import pair_counts
-from histoloom.images import read_instances, read_mask
+from histoloom.formats.images import read_instances, read_mask
 from histoloom.plugins import suggestion
 from histoloom.prepared import IndexRow, read_table
 

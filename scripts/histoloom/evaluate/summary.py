@@ -34,6 +34,7 @@ SUMMARY_COLUMNS = (
     "images",
     "groups",
     "definition",
+    "skipped",  # raw images left out as bad, the same in every row: what was scored is not all that there was
 )
 POOLED = "_pooled"  # ending of a metric's name where counts were added up before dividing
 
@@ -53,10 +54,11 @@ def summary_rows(
     metrics: Sequence[str],
     classes: Sequence[str],
     resampling: Resampling,
+    skipped: int = 0,
 ) -> Iterator[tuple]:
     """Rows of summary.csv of one architecture: each metric as a mean over images, then pooled.
 
-    `kind` is "model" or "baseline". With one group the interval is empty.
+    `kind` is "model" or "baseline"; `skipped` the number of raw images left out. With one group the interval is empty.
     """
     for metric in metrics:
         scores = image_scores(counts, metric, classes, resampling)
@@ -73,6 +75,7 @@ def summary_rows(
                     name,
                     *cells(result),
                     described(metric, name, bool(ending)),
+                    skipped,
                 )
 
 

@@ -4,8 +4,10 @@ import ast
 import hashlib
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +15,8 @@ import numpy as np
 from histoloom import plugins
 from histoloom.errors import InputError
 from histoloom.files import atomic_folder, write_json, write_table
-from histoloom.images import write_image, write_instances
-from histoloom.prepared import INDEX_COLUMNS
+from histoloom.formats.images import write_image, write_instances
+from histoloom.prepared import INDEX_COLUMNS, SKIPPED_COLUMNS
 from histoloom.sample import IGNORE, Dataset, Sample
 
 
@@ -30,39 +32,103 @@ def checked_options(reader: str, given: Mapping[str, object]) -> dict[str, objec
     return {key: _like(defaults[key], value, f"reader '{reader}': option {key}") for key, value in given.items()}
 
 
+@dataclass(frozen=True)
+class PreparedFiles:
+    """Where a prepared dataset lies: folders of PNG files, the tables of images and of skipped ones, dataset.json."""
+
+    images: Path
+    masks: Path
+    instances: Path
+    second_instances: Path
+    index: Path
+    skipped: Path
+    description: Path
+
+    @property
+    def folders(self) -> tuple[Path, ...]:
+        """The folders in the order of an image's files."""
+        return self.images, self.masks, self.instances, self.second_instances
+
+
 def write_prepared(
     dataset: Dataset,
+    files: PreparedFiles,
     *,
     name: str,
     reader: str,
-    images_dir: Path,
-    masks_dir: Path,
-    instances_dir: Path,
-    index: Path,
-    description: Path,
-    progress: Callable[[int, int], None] | None = None,
+    on_bad_image: str = "stop",
+    progress: Callable[[int, int], None] = lambda done, total: None,
+    tell: Callable[[str], None] = lambda message: None,
 ) -> None:
-    """Write all samples as PNG files with their index.csv and dataset.json, one sample in memory at a time.
+    """Write all samples as PNG files with their index and description, one sample in memory at a time.
 
-    `progress` is called with the number of samples done and of all. Folders and files appear whole, after the last
-    sample was read: a sample that is refused leaves nothing behind.
-    Raises InputError for masks and ids of another size than their image, mask values without class, two samples of one
-    name, samples with and without nucleus ids, and a dataset without samples.
+    Every sample is tried. on_bad_image "stop": with one bad sample nothing is written; "skip": the bad ones are left
+    out, listed in the table of skipped images and counted in the description. `tell` is called with the message on each
+    bad one when it is met, `progress` with the number of samples tried and of all. Folders and files appear whole,
+    after the last sample.
+    Bad are: files that the reader refuses, masks and ids of another size than their image, mask values without class,
+    names that are taken, and samples with nucleus ids among others without.
+    Raises InputError for a bad sample that is not to be skipped, and for a dataset without a good one.
     """
-    folders = (images_dir, masks_dir, instances_dir)
-    relative = [Path(os.path.relpath(folder, index.parent)) for folder in folders]
+    assert on_bad_image in ("stop", "skip"), on_bad_image
+    problems = list(dataset.problems)
+    for message in problems:
+        tell(message)
+    relative = [Path(os.path.relpath(folder, files.index.parent)) for folder in files.folders]
+    rows, totals, accept = [], Counter(), Acceptance(len(dataset.classes))
     with ExitStack() as stack:
-        parts = [stack.enter_context(atomic_folder(folder)) for folder in folders]
-        rows = []
-        for sample, file_name in _checked_samples(dataset):
-            _write_sample(sample, file_name, parts)
-            rows.append(_index_row(sample, file_name, relative))
-            if progress:
-                progress(len(rows), len(dataset))
-        if not rows:
-            raise InputError(f"dataset '{name}': the reader '{reader}' found no sample; expected one; check 'root'")
-    write_table(index, INDEX_COLUMNS, rows)
-    write_json(description, _description(dataset, name, reader, has_instances=rows[0]["instances"] is not None))
+        parts = [stack.enter_context(atomic_folder(folder)) for folder in files.folders]
+        for tried, read in enumerate(dataset.items, start=1):
+            try:
+                sample = read()
+                file_name = accept(sample)
+                _write_sample(sample, file_name, parts)
+            except InputError as error:
+                problems.append(str(error))
+                tell(str(error))
+            else:
+                rows.append(_index_row(sample, file_name, relative))
+                totals.update(sample.counts)
+            progress(tried, len(dataset))
+        _check_outcome(name, reader, rows, problems, on_bad_image)
+    write_table(files.index, INDEX_COLUMNS, rows)
+    write_table(files.skipped, SKIPPED_COLUMNS, [_skipped_row(message) for message in problems])
+    write_json(
+        files.description,
+        {
+            "name": name,
+            "reader": reader,
+            "classes": list(dataset.classes),
+            "has_instances": rows[0]["instances"] is not None,
+            "licence": dataset.licence,
+            "citation": dataset.citation,
+            "facts": {**dataset.facts, **totals},
+            "warnings": list(dataset.warnings),
+            "skipped": len(problems),
+        },
+    )
+
+
+class Acceptance:
+    """Whether samples fit each other: called with one after the other, it gives the name of the sample's files."""
+
+    def __init__(self, class_count: int) -> None:
+        self.class_count = class_count
+        self.sources: dict[str, str] = {}
+        self.has_instances: bool | None = None
+
+    def __call__(self, sample: Sample) -> str:
+        """The file name of a sample; raises InputError for one that does not fit those before it."""
+        _check_arrays(sample, self.class_count)
+        has_instances = sample.instances is not None
+        if self.has_instances not in (None, has_instances):
+            raise InputError(
+                f"{sample.source}: {'has' if has_instances else 'has no'} nucleus ids, unlike the images before it; "
+                "expected them for all images or for none; split the dataset in two"
+            )
+        file_name = _file_name(sample, self.sources)
+        self.has_instances = has_instances
+        return file_name
 
 
 def safe_name(name: str) -> str:
@@ -85,19 +151,20 @@ def _like(default: object, value: object, subject: str) -> object:
     return value
 
 
-def _checked_samples(dataset: Dataset) -> Iterator[tuple[Sample, str]]:
-    sources: dict[str, str] = {}
-    has_instances = None
-    for sample in dataset:
-        _check_arrays(sample, len(dataset.classes))
-        file_name = _file_name(sample, sources)
-        if has_instances not in (None, sample.instances is not None):
-            raise InputError(
-                f"{sample.source}: {'has no' if has_instances else 'has'} nucleus ids, unlike the images before it; "
-                "expected them for all images or for none; split the dataset in two"
-            )
-        has_instances = sample.instances is not None
-        yield sample, file_name
+def _check_outcome(name: str, reader: str, rows: Sequence, problems: Sequence[str], on_bad_image: str) -> None:
+    if problems and on_bad_image == "stop":
+        raise InputError(
+            f"dataset '{name}': {len(problems)} of {len(rows) + len(problems)} images are bad; expected none; mend or "
+            f"remove them (all are named above), or set prepare.on_bad_image: skip. The first:\n{problems[0]}"
+        )
+    if not rows:
+        found = f"none of {len(problems)} images is sound" if problems else f"the reader '{reader}' found no image"
+        raise InputError(f"dataset '{name}': {found}; expected at least one; check 'root' and the reader's options")
+
+
+def _skipped_row(message: str) -> tuple[str, str]:
+    source, _, reason = message.partition(": ")
+    return source, " ".join(reason.split())
 
 
 def _file_name(sample: Sample, sources: dict[str, str]) -> str:
@@ -118,7 +185,8 @@ def _file_name(sample: Sample, sources: dict[str, str]) -> str:
 
 def _check_arrays(sample: Sample, class_count: int) -> None:
     size = sample.image.shape[:2]
-    for kind, array in (("mask", sample.mask), ("nucleus map", sample.instances)):
+    arrays = {"mask": sample.mask, "nucleus map": sample.instances, "second nucleus map": sample.second_instances}
+    for kind, array in arrays.items():
         if array is not None and array.shape != size:
             raise InputError(
                 f"{sample.source}: {kind} is {array.shape}, image is {size}; expected one size; "
@@ -133,16 +201,19 @@ def _check_arrays(sample: Sample, class_count: int) -> None:
         )
 
 
-def _write_sample(sample: Sample, file_name: str, folders: list[Path]) -> None:
-    images, masks, instances = (folder / f"{file_name}.png" for folder in folders)
-    write_image(images, sample.image)
-    write_image(masks, sample.mask)
+def _write_sample(sample: Sample, file_name: str, folders: Sequence[Path]) -> None:
+    images, masks, instances, second_instances = (folder / f"{file_name}.png" for folder in folders)
+    # The ids first: they alone can be refused, and a refused sample must leave nothing.
     if sample.instances is not None:
         write_instances(instances, sample.instances)
+    if sample.second_instances is not None:
+        write_instances(second_instances, sample.second_instances)
+    write_image(images, sample.image)
+    write_image(masks, sample.mask)
 
 
-def _index_row(sample: Sample, file_name: str, folders: list[Path]) -> dict[str, object]:
-    image, mask, instances = ((folder / f"{file_name}.png").as_posix() for folder in folders)
+def _index_row(sample: Sample, file_name: str, folders: Sequence[Path]) -> dict[str, object]:
+    image, mask, instances, second_instances = ((folder / f"{file_name}.png").as_posix() for folder in folders)
     has_own_name = file_name == sample.name or not sample.source
     return {
         "name": file_name,
@@ -157,17 +228,5 @@ def _index_row(sample: Sample, file_name: str, folders: list[Path]) -> dict[str,
         "fold": sample.fold,
         "source": (sample.source or sample.name) if has_own_name else f"{sample.source} ({sample.name})",
         "sha256": hashlib.sha256(sample.image.tobytes()).hexdigest(),
-    }
-
-
-def _description(dataset: Dataset, name: str, reader: str, *, has_instances: bool) -> dict[str, object]:
-    return {
-        "name": name,
-        "reader": reader,
-        "classes": list(dataset.classes),
-        "has_instances": has_instances,
-        "licence": dataset.licence,
-        "citation": dataset.citation,
-        "facts": dict(dataset.facts),
-        "warnings": list(dataset.warnings),
+        "second_instances": None if sample.second_instances is None else second_instances,
     }

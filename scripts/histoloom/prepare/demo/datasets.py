@@ -9,7 +9,7 @@ from jaxtyping import Float64
 
 from histoloom.errors import InputError
 from histoloom.files import atomic_folder, write_json, write_text
-from histoloom.prepare.demo_images import KINDS, TISSUES, Scene, Tissue, draw_scene, draw_staining
+from histoloom.prepare.demo.images import KINDS, TISSUES, Scene, Tissue, draw_scene, draw_staining
 
 MARKER = "MADE_BY_MAKE_DEMO_DATA.txt"  # only a folder with it is ever replaced
 PATCH_PX = 256
