@@ -1,43 +1,116 @@
-"""Share the images of a prepared dataset out among folds and parts, and refuse leaks."""
+"""Share the images of a prepared dataset out among folds and parts, refuse leaks and say what the parts lack."""
 
 import argparse
+from collections.abc import Sequence
 from dataclasses import astuple
 from pathlib import Path
 
-from histoloom.errors import run
+from histoloom.errors import InputError, run
 from histoloom.files import write_table
-from histoloom.prepared import read_index
-from histoloom.split.splits import FOLD_COLUMNS, check_leaks, split_grouped, split_official
+from histoloom.findings import FINDING_COLUMNS
+from histoloom.prepare.duplicates.pairs import Duplicate, read_duplicates
+from histoloom.prepared import read_description, read_index
+from histoloom.split.folds.clusters import check_known, joined_groups, pictures_of
+from histoloom.split.folds.fold_findings import fold_findings, joined_findings, repeat_findings
+from histoloom.split.folds.leaks import check_leaks, near_findings
+from histoloom.split.folds.lists import split_list
+from histoloom.split.folds.members import FOLD_COLUMNS, Member
+from histoloom.split.folds.splits import Material, split_grouped, split_official, split_proportions
+from histoloom.split.folds.strata import STRATIFY, read_class_pixels
+
+DRAWN = ("grouped", "proportions")  # the schemes that deal groups out themselves
 
 
 def main() -> None:
-    arguments = parse_arguments()
-    index = read_index(arguments.index)
-    if arguments.scheme == "official":
-        members = split_official(index, arguments.fold_count)
-    else:
-        members = split_grouped(
-            index, arguments.fold_count, arguments.validation, arguments.validation_fraction, arguments.seed
-        )
-    check_leaks(members, index)
+    arguments = parse()
+    check_choices(arguments)
+    material, classes, duplicates = read_material(arguments)
+    members = split(arguments, material)
+    findings = joined_findings(material.joined)
+    if arguments.near_duplicates == "warn":
+        findings += near_findings(members, material.index, duplicates)
+        duplicates = [pair for pair in duplicates if pair.kind == "identical"]
+    check_leaks(members, material.index, duplicates)
+    findings += fold_findings(members, material.index, classes, material.pixels)
+    findings += repeat_findings(members, arguments.fold_count if arguments.scheme != "proportions" else 1)
     write_table(arguments.folds, FOLD_COLUMNS, map(astuple, members))
+    write_table(arguments.fold_findings, FINDING_COLUMNS, map(astuple, findings))
 
 
-def parse_arguments() -> argparse.Namespace:
+def check_choices(arguments: argparse.Namespace) -> None:
+    if arguments.scheme not in DRAWN and arguments.near_duplicates == "join":
+        raise InputError(
+            f"split.near_duplicates: join with split.scheme: {arguments.scheme}; expected stop or warn, since that "
+            "scheme's parts are given and groups cannot be moved; choose one of these, or scheme grouped"
+        )
+    if arguments.scheme not in DRAWN and arguments.repeats != 1:
+        raise InputError(
+            f"split.repeats: {arguments.repeats} with split.scheme: {arguments.scheme}; expected 1, since nothing is "
+            "drawn; set it to 1, or scheme grouped or proportions"
+        )
+    if arguments.scheme == "list" and arguments.list is None:
+        raise InputError("split.list: not set; expected a CSV with columns name,part for split.scheme: list; set it")
+
+
+def read_material(arguments: argparse.Namespace) -> tuple[Material, Sequence[str], list[Duplicate]]:
+    index, description = read_index(arguments.index), read_description(arguments.dataset)
+    pixels = read_class_pixels(arguments.measures, len(description.classes), index)
+    duplicates = read_duplicates(arguments.duplicates, description.name)
+    check_known(index, duplicates)
+    joined = joined_groups(index, duplicates) if arguments.near_duplicates == "join" else {}
+    material = Material(index, joined, pictures_of(index, duplicates), pixels, arguments.stratify)
+    return material, description.classes, duplicates
+
+
+def split(arguments: argparse.Namespace, material: Material) -> list[Member]:
+    validation = {"validation": arguments.validation, "validation_fraction": arguments.validation_fraction}
+    if arguments.scheme == "official":
+        return split_official(material.index, arguments.fold_count)
+    if arguments.scheme == "list":
+        return split_list(material.index, arguments.list, arguments.fold_count)
+    drawn = {"repeats": arguments.repeats, "seed": arguments.seed, **validation}
+    if arguments.scheme == "proportions":
+        return split_proportions(material, test_fraction=arguments.test_fraction, **drawn)
+    return split_grouped(material, arguments.fold_count, **drawn)
+
+
+def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, allow_abbrev=False)
-    parser.add_argument("--index", type=Path, required=True, help="index.csv of the prepared dataset")
-    parser.add_argument(
-        "--scheme", choices=("grouped", "official"), required=True, help="by group, or PanNuke's official rotation"
+    add = parser.add_argument
+    add("--index", type=Path, required=True, help="Table of the prepared images (CSV).")
+    add("--measures", type=Path, required=True, help="Table of what inspection measured in each image (CSV).")
+    add("--duplicates", type=Path, required=True, help="Table of images that show one picture (CSV).")
+    add("--dataset", type=Path, required=True, help="Description of the dataset (JSON).")
+    add(
+        "--scheme",
+        choices=("grouped", "official", "list", "proportions"),
+        required=True,
+        help="K folds of groups, PanNuke's official rotation, a list of your own, or shares for train, val and test.",
     )
-    parser.add_argument("--fold-count", type=int, required=True, help="number of folds (official: at most 3)")
-    parser.add_argument(
-        "--validation", choices=("groups", "images"), required=True, help="what validation holds out (grouped only)"
+    add("--fold-count", type=int, required=True, help="Number of folds (official: at most 3; proportions: unused).")
+    add("--repeats", type=int, default=1, help="Number of draws, at least 1 (grouped and proportions only).")
+    # Snakemake leaves the word out where there is no such file.
+    add("--list", type=Path, nargs="?", help="Parts of the images: name,part or name,fold,part (CSV; list only).")
+    add("--test-fraction", type=float, default=0.2, help="Share of all images to test, 0 to 1 (proportions only).")
+    add("--validation", choices=("groups", "images"), required=True, help="What is held out to validate by.")
+    add(
+        "--validation-fraction",
+        type=float,
+        required=True,
+        help="Share to validate by, 0 to 1: of the images not tested (grouped, by images) or of all (proportions).",
     )
-    parser.add_argument(
-        "--validation-fraction", type=float, required=True, help="share of images, 0 to 1, with --validation images"
+    add(
+        "--stratify", nargs="*", choices=STRATIFY, default=[], help="What every part gets its share of, besides images."
     )
-    parser.add_argument("--seed", type=int, required=True, help="number that the shares are drawn from")
-    parser.add_argument("--folds", type=Path, required=True, help="table to write: fold,part,name,group")
+    add(
+        "--near-duplicates",
+        choices=("stop", "join", "warn"),
+        default="stop",
+        help="What near duplicates in two parts do; join keeps their groups together beforehand.",
+    )
+    add("--seed", type=int, required=True, help="Number that the draws hang on.")
+    add("--folds", type=Path, required=True, help="Table of folds to write (CSV).")
+    add("--fold-findings", type=Path, required=True, help="Table of what the parts lack to write (CSV).")
     return parser.parse_args()
 
 

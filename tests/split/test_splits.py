@@ -1,26 +1,28 @@
-"""Folds: every image tested once, groups whole, leaks named."""
+"""Folds: every image tested once in each repeat, groups whole, shares as even as promised, lists followed."""
 
-import subprocess
-import sys
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from histoloom.errors import InputError
-from histoloom.files import write_table
-from histoloom.prepared import INDEX_COLUMNS, IndexRow, part_names
-from histoloom.split.splits import Member, check_leaks, split_grouped, split_official
+from histoloom.prepare.duplicates.pairs import Duplicate
+from histoloom.prepared import IndexRow
+from histoloom.split.folds.clusters import connected, joined_groups, pictures_of
+from histoloom.split.folds.fold_findings import fold_findings, joined_findings, repeat_findings
+from histoloom.split.folds.lists import split_list
+from histoloom.split.folds.members import Member
+from histoloom.split.folds.splits import Material, split_grouped, split_official, split_proportions
+from histoloom.split.folds.strata import deal, read_class_pixels
 
-SCRIPT = Path(__file__).parents[2] / "scripts" / "split_dataset.py"
 
-
-def row(name, group="", stratum="", fold=None, pixels=None):
+def row(name, group="", stratum="", fold=None, pixels=None, source=""):
     nowhere = Path("unread.png")
-    return IndexRow(name, nowhere, nowhere, None, 8, 8, None, group, stratum, fold, "", pixels or f"sha-{name}")
+    return IndexRow(name, nowhere, nowhere, None, 8, 8, None, group, stratum, fold, source, pixels or f"sha-{name}")
 
 
 def rows(*sizes, strata=None):
@@ -33,78 +35,184 @@ def rows(*sizes, strata=None):
     ]
 
 
+def grouped(index, fold_count=3, seed=0, validation="groups", fraction=0.2, repeats=1, **material):
+    return split_grouped(Material(index, **material), fold_count, repeats, validation, fraction, seed)
+
+
+def proportions(index, seed=0, test=0.2, validation="groups", fraction=0.2, repeats=1, **material):
+    return split_proportions(Material(index, **material), repeats, test, validation, fraction, seed)
+
+
+def pair(first, second, kind="near"):
+    return Duplicate("toy", first, "toy", second, kind, 3, "none")
+
+
 def groups_of(members, fold, part):
     return {member.group for member in members if (member.fold, member.part) == (fold, part)}
 
 
-def names_tested(members, fold):
-    return [member.name for member in members if (member.fold, member.part) == (fold, "test")]
+def names_of(members, fold, part):
+    return {member.name for member in members if (member.fold, member.part) == (fold, part)}
 
 
 def test_equal_groups_are_shared_equally():
-    members = split_grouped(rows(2, 2, 2, 2, 2, 2), 3, "groups", 0.2, seed=0)
+    members = grouped(rows(2, 2, 2, 2, 2, 2))
     for fold in range(3):
         for part in ("train", "val", "test"):
             assert len(groups_of(members, fold, part)) == 2
 
 
 def test_a_large_group_is_evened_out_by_small_ones():
-    members = split_grouped(rows(6, 4, 4, 2, 2), 3, "groups", 0.2, seed=5)
-    tested = Counter(member.fold for member in members if member.part == "test")
-    assert tested == {0: 6, 1: 6, 2: 6}
+    for seed in range(5):
+        members = grouped(rows(6, 4, 4, 2, 2), seed=seed)
+        tested = Counter(member.fold for member in members if member.part == "test")
+        assert tested == {0: 6, 1: 6, 2: 6}
 
 
 def test_each_stratum_is_in_each_fold():
-    strata = ["breast"] * 3 + ["colon"] * 3 + ["skin"] * 3
-    index = rows(*[4] * 9, strata=strata)
+    index = rows(*[4] * 9, strata=["breast"] * 3 + ["colon"] * 3 + ["skin"] * 3)
     stratum_of = {image.name: image.stratum for image in index}
     for seed in range(5):
-        members = split_grouped(index, 3, "groups", 0.2, seed)
+        members = grouped(index, seed=seed, stratify=["stratum"])
         for fold in range(3):
-            tested = Counter(stratum_of[name] for name in names_tested(members, fold))
+            tested = Counter(stratum_of[name] for name in names_of(members, fold, "test"))
             assert tested == {"breast": 4, "colon": 4, "skin": 4}
 
 
-def test_the_next_fold_validates():
-    members = split_grouped(rows(1, 1, 1, 1), 4, "groups", 0.2, seed=1)
-    for fold in range(4):
-        assert groups_of(members, fold, "val") == groups_of(members, (fold + 1) % 4, "test")
+def test_a_rare_class_is_in_each_fold():
+    index = rows(*[3] * 12)
+    pixels = {image.name: (100, 10 if image.group in ("g1", "g5", "g6") else 0) for image in index}
+    for seed in range(5):
+        members = grouped(index, seed=seed, pixels=pixels, stratify=["classes"])
+        for fold in range(3):
+            assert len(groups_of(members, fold, "test") & {"g1", "g5", "g6"}) == 1
+
+
+def test_without_stratify_classes_and_strata_change_nothing():
+    index = rows(1, 1, 1, 2, 3, 4)
+    with_strata = [replace(image, stratum=image.group) for image in index]
+    pixels = {image.name: (len(image.name) * number, number) for number, image in enumerate(index)}
+    assert grouped(with_strata, pixels=pixels) == grouped(index)
+
+
+def test_the_next_fold_of_the_repeat_validates():
+    members = grouped(rows(*[1] * 8), 4, seed=1, repeats=2)
+    for fold in range(8):
+        following = fold - fold % 4 + (fold + 1) % 4
+        assert groups_of(members, fold, "val") == groups_of(members, following, "test")
 
 
 def test_validation_by_images_takes_its_fraction_of_the_groups_not_tested():
-    members = split_grouped(rows(10, 10, 10), 3, "images", 0.25, seed=1)
+    members = grouped(rows(10, 10, 10), seed=1, validation="images", fraction=0.25)
     for fold in range(3):
         counts = Counter(member.part for member in members if member.fold == fold)
         assert counts == {"test": 10, "val": 5, "train": 15}
 
 
+def test_every_group_gives_its_share_of_the_validation_images():
+    for seed in range(10):
+        members = grouped(rows(12, 8, 4), seed=seed, validation="images", fraction=0.25)
+        for fold in range(3):
+            held_out = Counter(member.group for member in members if (member.fold, member.part) == (fold, "val"))
+            for group, size in (("g0", 12), ("g1", 8), ("g2", 4)):
+                if group not in groups_of(members, fold, "test"):
+                    assert abs(held_out[group] - 0.25 * size) <= 1
+
+
 def test_validation_by_images_takes_at_least_one():
-    members = split_grouped(rows(2, 2, 2), 3, "images", 0.001, seed=1)
+    members = grouped(rows(2, 2, 2), validation="images", fraction=0.001)
     assert Counter(member.part for member in members if member.fold == 0)["val"] == 1
 
 
-def test_another_seed_gives_other_folds():
-    index = rows(*[1] * 12)
-    splits = {tuple(split_grouped(index, 3, "groups", 0.2, seed)) for seed in range(5)}
-    assert len(splits) == 5
+def test_validation_by_images_keeps_one_picture_in_one_part():
+    index = rows(12, 12, 12)
+    pictures = {image.name: f"{image.group}-{int(image.name.split('-')[1]) // 3}" for image in index}
+    for seed in range(5):
+        members = grouped(index, seed=seed, validation="images", fraction=0.3, pictures=pictures)
+        parts = defaultdict(set)
+        for member in members:
+            parts[member.fold, pictures[member.name]].add(member.part)
+        assert all(len(seen) == 1 for seen in parts.values())
+        assert len(names_of(members, 0, "val")) == 6  # 30 % of 24 is 7: two pictures of three images fit
+
+
+def test_another_seed_and_another_repeat_give_other_folds():
+    index = rows(*range(1, 13))  # groups of different sizes: the order must not be fixed by size alone
+    draws = {tuple(grouped(index, seed=seed)) for seed in range(5)}
+    assert len(draws) == 5
+    members = grouped(index, repeats=5)
+    tests = {frozenset(frozenset(names_of(members, 3 * r + fold, "test")) for fold in range(3)) for r in range(5)}
+    assert len(tests) == 5
+    assert list(repeat_findings(members, 3)) == []
+
+
+def test_a_repeat_that_can_only_be_the_same_draw_is_told():
+    (found,) = repeat_findings(grouped(rows(1, 1, 1), repeats=2), 3)
+    assert (found.severity, found.kind, found.subject) == ("warning", "repeated_draw", "fold 3")
+    assert "lower split.repeats" in found.message
 
 
 def test_more_folds_than_groups_is_refused():
     with pytest.raises(InputError, match=r"2 groups \(g0, g1\); expected at least 3.*lower split.fold_count"):
-        split_grouped(rows(4, 4), 3, "groups", 0.2, seed=0)
+        grouped(rows(4, 4))
 
 
-def test_two_folds_with_validation_by_groups_leave_no_training():
-    index = rows(1, 1, 1, 1)
-    members = split_grouped(index, 2, "groups", 0.2, seed=0)
-    with pytest.raises(InputError, match=r"fold 0 has no image in train"):
-        check_leaks(members, index)
+def test_joined_groups_that_leave_too_few_are_told():
+    joined = {"g1": "g0", "g2": "g0"}
+    with pytest.raises(InputError, match=r"2 groups \(g0, g3\) after 2 were joined with others for near duplicates"):
+        grouped(rows(2, 2, 2, 2), joined=joined)
+
+
+def test_joined_groups_go_the_same_way_under_their_own_names():
+    index = rows(1, 1, 1, 1, 1, 1)
+    joined = joined_groups(index, [pair("g1-0", "g4-0"), pair("g4-0", "g5-0")])
+    members = grouped(index, joined=joined)
+    for fold in range(3):
+        assert groups_of(members, fold, "test") & {"g1", "g4", "g5"} in ({"g1", "g4", "g5"}, set())
+    (found,) = joined_findings(joined)
+    assert (found.kind, found.subject) == ("joined_groups", "g1")
+    assert "groups g1, g4, g5" in found.message
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 15), st.integers(0, 15)), max_size=20))
+def test_connected_is_the_reachability_of_a_graph(edges):
+    reach = np.eye(16, dtype=bool)
+    for one, other in edges:
+        reach[one, other] = reach[other, one] = True
+    for _ in range(4):  # squaring: paths of 2, 4, 8, 16 steps
+        reach = reach @ reach
+    names = [chr(ord("a") + number) for number in range(16)]
+    found = connected(names, [(names[one], names[other]) for one, other in edges])
+    assert found == {name: names[int(reach[number].argmax())] for number, name in enumerate(names)}
+
+
+def test_proportions_are_shares_of_all_images():
+    members = proportions(rows(*[2] * 50), test=0.2, fraction=0.1, repeats=3)
+    for fold in range(3):
+        assert Counter(m.part for m in members if m.fold == fold) == {"test": 20, "val": 10, "train": 70}
+    assert len({frozenset(names_of(members, fold, "test")) for fold in range(3)}) == 3
+
+
+def test_proportions_validate_by_images_too():
+    members = proportions(rows(*[5] * 20), test=0.2, validation="images", fraction=0.1)
+    assert Counter(member.part for member in members) == {"test": 20, "val": 10, "train": 70}
+
+
+@pytest.mark.parametrize(("test", "fraction"), [(0.5, 0.5), (0.0, 0.2), (0.2, 0.0), (0.9, 0.2)])
+def test_proportions_that_leave_a_part_empty_are_refused(test, fraction):
+    with pytest.raises(InputError, match=r"split.test_fraction: .* together below 1"):
+        proportions(rows(*[1] * 9), test=test, fraction=fraction)
+
+
+def test_proportions_of_too_few_groups_are_refused():
+    with pytest.raises(InputError, match=r"2 groups \(g0, g1\); expected at least 3, one for each part"):
+        proportions(rows(9, 9))
 
 
 def test_the_official_rotation_is_pannukes():
     index = [row(f"p{fold}", f"p{fold}", fold=fold) for fold in (2, 3, 1)]
     members = split_official(index, 3)
-    check_leaks(members, index)
     parts = [{member.part: member.name for member in members if member.fold == fold} for fold in range(3)]
     assert parts == [
         {"train": "p1", "val": "p2", "test": "p3"},
@@ -129,140 +237,216 @@ def test_a_fourth_official_split_is_refused():
         split_official([row(f"p{fold}", fold=fold) for fold in (1, 2, 3)], 5)
 
 
-INDEX = [row("a", "one"), row("b", "two"), row("c", "three"), row("d", "three")]
-SOUND = [Member(0, "train", "a", "one"), Member(0, "val", "b", "two"), Member(0, "test", "c", "three")]
+LISTED = [row("a", "one"), row("b", "two"), row("c", "three"), row("d", "four")]
 
 
-def test_a_sound_table_passes():
-    check_leaks(SOUND, INDEX)
+def listed(folder, text, fold_count=1):
+    path = folder / "list.csv"
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    return split_list(LISTED, path, fold_count)
 
 
-@pytest.mark.parametrize("part", ["train", "val"])
-def test_a_group_in_test_and_elsewhere_is_refused(part):
-    with pytest.raises(InputError, match=rf"one group in two parts: 'd' \({part}\) and 'c' \(test\), group 'three'"):
-        check_leaks([*SOUND, Member(0, part, "d", "three")], INDEX)
+def test_a_list_is_taken_at_its_word(tmp_path):
+    members = listed(tmp_path, "name,part\nd,left_out\nc,test\nb,val\na,train\n")
+    assert members == [Member(0, "train", "a", "one"), Member(0, "val", "b", "two"), Member(0, "test", "c", "three")]
+    (found,) = fold_findings(members, LISTED, [], {})[3:]  # behind three parts of one group
+    assert (found.severity, found.kind) == ("info", "left_out")
+    assert found.message == "1 images (d) take part in no fold"
 
 
-def test_an_image_in_two_parts_is_refused():
-    with pytest.raises(InputError, match=r"one image in two parts: 'c' \(train\) and 'c' \(test\)"):
-        check_leaks([*SOUND, Member(0, "train", "c", "other")], INDEX)
+def test_a_list_of_a_spreadsheet_with_folds_is_read(tmp_path):
+    text = "\ufeffname,fold,part\r\n" + "".join(
+        f"{name},{fold},{part}\r\n"
+        for fold, parts in enumerate(["train val test train", "test train val train"])
+        for name, part in zip("abcd", parts.split(), strict=True)
+    )
+    members = listed(tmp_path, text, fold_count=2)
+    assert (names_of(members, 0, "test"), names_of(members, 1, "test")) == ({"c"}, {"a"})
 
 
-@pytest.mark.parametrize(("twin", "part"), [("a", "train"), ("b", "val")])
-def test_identical_pixels_under_another_name_are_refused(twin, part):
-    index = [replace(image, sha256="same") if image.name in (twin, "c") else image for image in INDEX]
-    with pytest.raises(InputError, match=rf"identical pixels in two parts: '{twin}' \({part}\) and 'c' \(test\)"):
-        check_leaks(SOUND, index)
+BAD_LISTS = {
+    "no image": ("name,part\na,train\nx,test\n", r"list.csv, line 3: image 'x'; expected a name of index.csv"),
+    "no part": ("name,part\na,training\n", r"line 2: part 'training'; expected train, val, test or left_out"),
+    "no fold": ("name,fold,part\na,one,train\n", r"line 2: fold 'one'; expected a whole number from 0"),
+    "twice": ("name,part\na,train\nb,val\na,test\n", r"line 4: image 'a' again for fold 0, as in line 2"),
+    "forgotten": ("name,part\na,train\nb,val\n", r"does not name 2 images of index.csv \(c, d\); expected all"),
+    "folds": ("name,fold,part\n" + "".join(f"{n},1,train\n" for n in "abcd"), r"has folds 1; expected 0 to 0"),
+    "columns": ("image,part\na,train\n", r"has columns image, part; expected name,part or name,fold,part"),
+    "empty": ("", r"has columns none; expected name,part"),
+    "short": ("name,fold,part\na\n", r"line 2: part 'None'; expected train"),
+    "not text": (b"name,part\n\xe4,train\n", r"cannot be read \(.*expected a CSV in UTF-8"),
+}
 
 
-def test_identical_pixels_in_train_and_val_are_refused_with_the_cure():
-    index = [replace(image, sha256="same") if image.name in "ab" else image for image in INDEX]
-    with pytest.raises(InputError, match=r"'a' \(train\) and 'b' \(val\), groups 'one' and 'two'") as caught:
-        check_leaks(SOUND, index)
-    assert "remove one of the two from the dataset (two blank tiles are identical too)" in str(caught.value)
+@pytest.mark.parametrize("text, message", BAD_LISTS.values(), ids=BAD_LISTS.keys())
+def test_a_bad_list_is_refused_with_its_line(text, message, tmp_path):
+    with pytest.raises(InputError, match=message):
+        listed(tmp_path, text)
 
 
-def test_identical_pixels_within_one_part_pass():
-    index = [replace(image, sha256="same") if image.name in "cd" else image for image in INDEX]
-    check_leaks([*SOUND, Member(0, "test", "d", "three")], index)
+def test_a_missing_list_is_refused(tmp_path):
+    with pytest.raises(InputError, match=r"no such list of folds; expected a CSV"):
+        split_list(LISTED, tmp_path / "nowhere.csv", 1)
 
 
-def test_a_group_parted_between_two_test_parts_is_refused():
-    second = [Member(1, "train", "a", "one"), Member(1, "val", "b", "two"), Member(1, "test", "d", "three")]
-    with pytest.raises(InputError, match=r"'three' is parted: 'c' \(test of fold 0\) and 'd' \(test of fold 1\)"):
-        check_leaks(SOUND + second, INDEX)
+def test_class_pixels_are_those_of_the_index(tmp_path):
+    path = tmp_path / "images.csv"
+    path.write_text("name,pixels_0,pixels_1\nb,5,0\na,3,4\nother,1,1\n")
+    assert read_class_pixels(path, 2, LISTED[:2]) == {"a": (3, 4), "b": (5, 0)}
+    with pytest.raises(InputError, match=r"has no column pixels_2; expected one for each of 3 classes"):
+        read_class_pixels(path, 3, LISTED[:2])
+    with pytest.raises(InputError, match=r"has no image 'c'; expected all of index.csv"):
+        read_class_pixels(path, 2, LISTED)
 
 
-def test_an_image_that_is_not_in_the_index_is_refused():
-    with pytest.raises(InputError, match="fold 0 holds c; expected images of index"):
-        check_leaks(SOUND, INDEX[:2])
+def test_what_a_part_lacks_is_told():
+    index = [row(f"{group}{n}", group, "skin" if group == "a" else "liver") for group in "abc" for n in range(2)]
+    part_of = dict(zip("abc", ("train", "val", "test"), strict=True))
+    members = [Member(0, part_of[image.group], image.name, image.group) for image in index]
+    pixels = {image.name: (9, 1 if image.group == "c" else 0, 0) for image in index}
+    found = fold_findings(members, index, ("background", "tumour", "necrosis"), pixels)
+    assert [(finding.kind, finding.subject) for finding in found] == [
+        ("class_missing", "tumour"),
+        ("stratum_missing", "train of fold 0"),
+        ("few_groups", "train of fold 0"),
+        ("class_missing", "tumour"),
+        ("stratum_missing", "val of fold 0"),
+        ("few_groups", "val of fold 0"),
+        ("stratum_missing", "test of fold 0"),
+        ("few_groups", "test of fold 0"),
+    ]
+    assert {finding.severity for finding in found} == {"warning"}
+    assert found[0].message.startswith("class 'tumour' has no pixel in train of fold 0; nothing of it can be learnt")
+    assert found[1].message.startswith("1 strata (liver) have no image in train of fold 0")
 
 
-@pytest.mark.parametrize("part", ["train", "val", "test"])
-def test_an_empty_part_is_refused(part):
-    with pytest.raises(InputError, match=f"no image in {part}"):
-        check_leaks([member for member in SOUND if member.part != part], INDEX)
-
-
-groupings = st.lists(st.tuples(st.integers(0, 8), st.sampled_from(["", "breast", "colon"])), min_size=12, max_size=50)
+groupings = st.lists(
+    st.tuples(st.integers(0, 8), st.sampled_from(["", "breast", "colon"]), st.integers(0, 5), st.integers(0, 3)),
+    min_size=12,
+    max_size=40,
+)
 choices = st.fixed_dictionaries(
     {
-        "fold_count": st.integers(3, 5),
         "validation": st.sampled_from(["groups", "images"]),
-        "validation_fraction": st.floats(0.05, 0.5),
+        "fraction": st.floats(0.05, 0.5),
         "seed": st.integers(0, 1000),
+        "repeats": st.integers(1, 3),
+        "stratify": st.sets(st.sampled_from(["stratum", "classes"])).map(sorted),
     }
 )
 
 
-def random_index(grouping):
-    index = [row(f"x{number}", f"g{group}", stratum) for number, (group, stratum) in enumerate(grouping)]
-    return index + rows(2, 2, 2, 2, 2)  # always as many groups as folds
+def random_material(grouping):
+    """An index with at least five groups, class pixels, and pictures that several images show."""
+    index = [row(f"x{number}", f"g{group}", stratum) for number, (group, stratum, _, _) in enumerate(grouping)]
+    pixels = {f"x{number}": (50, few * many) for number, (_, _, few, many) in enumerate(grouping)}
+    index += rows(2, 2, 2, 2, 2)
+    return index, {image.name: pixels.get(image.name, (40, 7)) for image in index}
 
 
 @settings(max_examples=60, deadline=None)
-@given(groupings, choices)
-def test_every_image_is_tested_once_and_groups_stay_whole(grouping, choice):
-    index = random_index(grouping)
-    members = split_grouped(index, **choice)
-    tested = [member.name for member in members if member.part == "test"]
-    assert sorted(tested) == sorted(image.name for image in index)
-    for fold in range(choice["fold_count"]):
-        in_fold = [member for member in members if member.fold == fold]
-        assert sorted(member.name for member in in_fold) == sorted(image.name for image in index)
-        seen = groups_of(members, fold, "train") | groups_of(members, fold, "val")
-        assert groups_of(members, fold, "test")
-        assert not seen & groups_of(members, fold, "test")
-        if choice["validation"] == "groups":
-            assert not groups_of(members, fold, "train") & groups_of(members, fold, "val")
-    check_leaks(members, index)
+@given(groupings, choices, st.integers(3, 5))
+def test_every_image_is_tested_once_in_each_repeat_and_groups_stay_whole(grouping, choice, fold_count):
+    index, pixels = random_material(grouping)
+    names = sorted(image.name for image in index)
+    members = grouped(index, fold_count, pixels=pixels, **choice)
+    assert {member.fold for member in members} == set(range(fold_count * choice["repeats"]))
+    for repeat in range(choice["repeats"]):
+        folds = range(repeat * fold_count, (repeat + 1) * fold_count)
+        assert sorted(m.name for m in members if m.part == "test" and m.fold in folds) == names
+    for fold in range(fold_count * choice["repeats"]):
+        assert sorted(member.name for member in members if member.fold == fold) == names
+        train, val, test = (groups_of(members, fold, part) for part in ("train", "val", "test"))
+        assert val and test
+        assert not (train | val) & test
+        assert choice["validation"] == "images" or not train & val
+
+
+@settings(max_examples=30, deadline=None)
+@given(groupings, choices, st.floats(0.1, 0.4))
+def test_groups_stay_whole_in_proportions(grouping, choice, test_share):
+    index, pixels = random_material(grouping)
+    members = proportions(index, test=test_share, pixels=pixels, **choice)
+    for fold in range(choice["repeats"]):
+        assert sorted(m.name for m in members if m.fold == fold) == sorted(image.name for image in index)
+        assert not (groups_of(members, fold, "train") | groups_of(members, fold, "val")) & groups_of(
+            members, fold, "test"
+        )
 
 
 @settings(max_examples=40, deadline=None)
 @given(groupings, choices, st.randoms(use_true_random=False))
 def test_the_order_of_rows_changes_nothing(grouping, choice, random):
-    index = random_index(grouping)
+    index, pixels = random_material(grouping)
     shuffled = random.sample(index, len(index))
-    assert split_grouped(shuffled, **choice) == split_grouped(index, **choice)
+    mixed = dict(random.sample(sorted(pixels.items()), len(pixels)))
+    twins = [pair("g1-0", "x3"), pair("g1-1", "x3"), pair("x5", "x6", "identical")]
+    turned = [pair(twin.second, twin.first, twin.kind) for twin in random.sample(twins, 3)]
+    for split in (grouped, proportions):
+        one = split(index, pixels=pixels, pictures=pictures_of(index, twins), **choice)
+        two = split(shuffled, pixels=mixed, pictures=pictures_of(shuffled, turned), **choice)
+        assert one == two
+    assert joined_groups(index, twins) == joined_groups(shuffled, turned)
 
 
-@settings(max_examples=40, deadline=None)
-@given(st.lists(st.integers(1, 9), min_size=9, max_size=30), st.integers(0, 99))
-def test_folds_differ_by_no_more_than_the_largest_group(sizes, seed):
-    members = split_grouped(rows(*sizes), 3, "groups", 0.2, seed)
-    tested = Counter(member.fold for member in members if member.part == "test")
-    assert max(tested.values()) - min(tested.values()) <= max(sizes)
-
-
-def write_index(path, index):
-    values = {"image": "i.png", "mask": "m.png", "instances": "", "height": 8, "width": 8, "mpp": "", "source": ""}
-    table = [
-        values | {"name": r.name, "group": r.group, "stratum": r.stratum, "fold": r.fold, "sha256": r.sha256}
-        for r in index
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(st.tuples(st.integers(1, 9), st.integers(0, 5), st.integers(0, 5)), min_size=9, max_size=30),
+    st.integers(2, 5),
+    st.booleans(),
+    st.integers(0, 99),
+)
+def test_equal_bins_differ_by_no_more_than_promised(groups, bins, is_stratified, seed):
+    counts = np.array(groups)[:, : 3 if is_stratified else 1]
+    counts = counts[:, counts.any(axis=0)]
+    names = [f"g{number}" for number in range(len(groups))]
+    bin_of = deal(names, counts, [1 / bins] * bins, str(seed))
+    images = [
+        sum(size for name, (size, _, _) in zip(names, groups, strict=True) if bin_of[name] == b) for b in range(bins)
     ]
-    write_table(path, INDEX_COLUMNS, table)
+    largest, total = counts[:, 0].max(), counts[:, 0].sum()
+    assert min(images) > 0
+    assert max(images) - min(images) <= (2 if counts.shape[1] > 1 else 1) * largest
+    assert max(images) <= total / bins + largest
 
 
-def split_by_script(folder, index, **changes):
-    write_index(folder / "index.csv", index)
-    flags = {"scheme": "grouped", "fold-count": 3, "validation": "groups", "validation-fraction": 0.2, "seed": 1}
-    flags |= {"index": folder / "index.csv", "folds": folder / "folds.csv"} | changes
-    command = [sys.executable, SCRIPT, *(text for key, value in flags.items() for text in (f"--{key}", str(value)))]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(st.tuples(st.integers(1, 9), st.integers(0, 5)), min_size=5, max_size=30),
+    st.floats(0.1, 0.4),
+    st.floats(0.1, 0.4),
+    st.integers(0, 99),
+)
+def test_no_bin_exceeds_its_target_by_more_than_the_largest_group(groups, test, val, seed):
+    names = [f"g{number}" for number in range(len(groups))]
+    counts = np.array(groups)
+    targets = [test, 1 - test - val, val]
+    bin_of = deal(names, counts[:, counts.any(axis=0)], targets, str(seed))
+    for number, target in enumerate(targets):
+        images = sum(size for name, (size, _) in zip(names, groups, strict=True) if bin_of[name] == number)
+        assert 0 < images <= target * counts[:, 0].sum() + counts[:, 0].max() + 1e-6
 
 
-def test_the_script_writes_folds_that_later_stages_read(tmp_path):
-    done = split_by_script(tmp_path, rows(1, 1, 1))
-    assert done.returncode == 0, done.stderr
-    assert (tmp_path / "folds.csv").read_text().startswith("fold,part,name,group\n0,train,g")
-    names = [name for part in ("train", "val", "test") for name in part_names(tmp_path / "folds.csv", 0, part)]
-    assert sorted(names) == ["g0-0", "g1-0", "g2-0"]
+def test_a_bin_with_most_of_a_class_still_gets_its_images():
+    # g0 holds nine tenths of ten classes, so all other groups do better elsewhere: only the bound brings them here.
+    counts = np.ones((60, 11), np.int64)
+    counts[0, 1:] = 9 * 59
+    names = [f"g{number}" for number in range(60)]
+    images = Counter(deal(names, counts, [1 / 6] * 6, "0").values())
+    assert max(images.values()) - min(images.values()) <= 2
+    images = Counter(deal(names, counts, [0.3, 0.6, 0.1], "0").values())
+    assert images[0] <= 18 + 1 and images[1] <= 36 + 1 and images[2] <= 6 + 1
 
 
-def test_the_script_refuses_a_leak_and_leaves_nothing(tmp_path):
-    index = [replace(image, sha256="same") for image in rows(1, 1, 1)]
-    done = split_by_script(tmp_path, index)
-    assert done.returncode == 1
-    assert done.stderr.startswith("error: folds.csv: fold 0 has identical pixels")
-    assert len(done.stderr.splitlines()) <= 4
-    assert [path.name for path in tmp_path.iterdir()] == ["index.csv"]
+def test_stratified_shares_are_closer_than_unstratified_ones():
+    # 200 groups of one image, a class that a tenth of them have and five organs: how far the folds' shares are apart.
+    random = np.random.default_rng(7)
+    index = [row(f"i{number}", f"g{number}", f"organ{random.integers(5)}") for number in range(200)]
+    pixels = {image.name: (1000, int(random.integers(900)) * int(random.random() < 0.1)) for image in index}
+
+    def spread(members):
+        shares = [sum(pixels[name][1] for name in names_of(members, fold, "test")) for fold in range(3)]
+        return (max(shares) - min(shares)) / sum(shares)
+
+    assert spread(grouped(index, pixels=pixels, stratify=["stratum", "classes"])) < 0.05
+    assert spread(grouped(index)) > 0.1

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from histoloom.errors import InputError
 from histoloom.files import write_table
-from histoloom.images import write_image
+from histoloom.formats.images import write_image
 from histoloom.prepared import INDEX_COLUMNS, read_index
 from histoloom.split.downsample import downsampled_image, downsampled_length, downsampled_mask
 from histoloom.split.tile_layout import annotated_windows, window_starts, write_pixels

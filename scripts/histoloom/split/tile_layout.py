@@ -11,7 +11,7 @@ from jaxtyping import UInt8
 
 from histoloom.errors import InputError
 from histoloom.files import atomic_file
-from histoloom.images import read_image, read_mask
+from histoloom.formats.images import read_image, read_mask
 from histoloom.prepared import IndexRow
 from histoloom.sample import IGNORE
 from histoloom.split.downsample import downsampled_image, downsampled_length, downsampled_mask
