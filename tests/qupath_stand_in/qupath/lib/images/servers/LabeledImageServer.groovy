@@ -1,0 +1,17 @@
+package qupath.lib.images.servers
+
+/** Stands in for QuPath's label images: it remembers what was asked for. */
+class LabeledImageServer {
+    Map asked
+
+    static class Builder {
+        Map asked = [labels: [:]]
+        Builder(imageData) {}
+        Builder backgroundLabel(int label) { asked.labels['*Background*'] = label; this }
+        Builder downsample(double value) { asked.downsample = value; this }
+        Builder multichannelOutput(boolean value) { asked.multichannel = value; this }
+        Builder grayscale() { asked.grayscale = true; this }
+        Builder addLabel(String name, int label) { asked.labels[name] = label; this }
+        LabeledImageServer build() { new LabeledImageServer(asked: asked) }
+    }
+}
