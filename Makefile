@@ -11,7 +11,7 @@ DEMO := data/demo
 SAMPLES_STUDY := config/studies/real_samples.yaml
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: help env lock demo-data demo report real-samples test chromium lint clean
+.PHONY: help env lock demo-data demo report real-samples test debian-tools lint clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
@@ -39,7 +39,7 @@ lock:  ## resolve envs/requirements.in into envs/lock.txt anew (needs uv)
 demo-data: $(DEMO)/pannuke $(DEMO)/brecahad  ## make the demo's images: H&E-like, by rule and seed, as PanNuke and BreCaHAD lie
 
 # One command makes both folders.
-$(DEMO)/pannuke $(DEMO)/brecahad &: scripts/make_demo_data.py scripts/histoloom/prepare/demo_datasets.py scripts/histoloom/prepare/demo_images.py | env
+$(DEMO)/pannuke $(DEMO)/brecahad &: scripts/make_demo_data.py scripts/histoloom/prepare/demo/datasets.py scripts/histoloom/prepare/demo/images.py | env
 	python scripts/make_demo_data.py --pannuke $(DEMO)/pannuke --brecahad $(DEMO)/brecahad \
 	  --seed 0 --patches-per-fold 16 --images-per-case 4
 
@@ -58,13 +58,17 @@ real-samples: env  ## run the whole workflow on small real samples (study.sample
 	snakemake --configfile $(SAMPLES_STUDY) --report results/real_samples.html
 	@echo "The report: $(CURDIR)/results/real_samples.html"
 
-test: env chromium  ## run all tests
+test: env debian-tools  ## run all tests
 	python -m pytest -n auto --dist loadfile
 
-chromium:
-	@if ! command -v chromium >/dev/null && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; \
-	then echo "installing chromium, which opens the report in a test"; \
-	  { apt-get update -qq && apt-get install -y -qq chromium chromium-driver; } >/dev/null; fi
+# What two tests need of Debian: a browser for the report, Groovy for the scripts that run in QuPath.
+debian-tools:
+	@missing=""; \
+	command -v chromium >/dev/null || missing="chromium chromium-driver"; \
+	command -v groovy >/dev/null || missing="$$missing groovy"; \
+	if [ -n "$$missing" ] && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; \
+	then echo "installing $$missing for the tests"; \
+	  { apt-get update -qq && apt-get install -y -qq --no-install-recommends $$missing; } >/dev/null; fi
 
 lint: demo-data  ## check style and rules
 	ruff check

@@ -28,12 +28,10 @@ study = Study(read_config(files, settings.config))
 report: f"results/report/{study.slug}/front.rst"
 
 
+# Quick, or in need of the internet, which a cluster's nodes may lack.
 localrules:
-    all,
-    record_config,
-    write_animations_page,
-    write_table_page,
-    write_front_page,
+    all, fetch, download, record_config,
+    write_animations_page, write_table_page, write_inspection_page, write_front_page,
 
 
 wildcard_constraints:
@@ -46,6 +44,7 @@ rule all:
     "The whole study: the front page of its report, and all that the report shows."
     input:
         f"results/report/{study.slug}/front.rst",
+        collect("results/{d}/inspection/page.html", d=study.datasets),
         collect("results/{d}/figures/curves.png", d=study.datasets),
         collect("results/{d}/figures/{table}.html", d=study.datasets, table=study.tables),
         collect("results/{d}/figures/confusion_{a}.png", d=study.datasets, a=study.architectures),

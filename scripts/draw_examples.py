@@ -5,7 +5,7 @@ from pathlib import Path
 
 from histoloom.errors import InputError, run
 from histoloom.files import write_table
-from histoloom.images import read_image, read_mask
+from histoloom.formats.images import read_image, read_mask
 from histoloom.prepared import IndexRow, read_description, read_index, read_table
 from histoloom.report.figures.examples import Choice, Example, choose, description, draw_examples, drawn_colours
 from histoloom.report.figures.style import save_tissue

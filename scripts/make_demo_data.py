@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 from histoloom.errors import run
-from histoloom.prepare.demo_datasets import write_brecahad, write_pannuke
+from histoloom.prepare.demo.datasets import write_brecahad, write_pannuke
 
 
 def main() -> None:

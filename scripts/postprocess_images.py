@@ -7,7 +7,7 @@ from tqdm import tqdm
 
 from histoloom.errors import run
 from histoloom.files import atomic_folder, write_table
-from histoloom.images import write_image, write_instances
+from histoloom.formats.images import write_image, write_instances
 from histoloom.predict.postprocess import class_regions, describe_nuclei, split_nuclei
 from histoloom.predict.probabilities import read_probabilities
 from histoloom.prepared import read_description

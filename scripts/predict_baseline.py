@@ -9,7 +9,7 @@ from tqdm import tqdm
 from histoloom import plugins
 from histoloom.errors import run
 from histoloom.files import atomic_folder
-from histoloom.images import read_image, read_mask
+from histoloom.formats.images import read_image, read_mask
 from histoloom.predict.class_frequency import most_frequent_foreground
 from histoloom.predict.probabilities import quantised
 from histoloom.prepared import PARTS, part_rows, read_description

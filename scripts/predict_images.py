@@ -9,7 +9,7 @@ from tqdm import tqdm
 
 from histoloom.errors import run
 from histoloom.files import atomic_folder
-from histoloom.images import read_image
+from histoloom.formats.images import read_image
 from histoloom.networks import PRECISIONS, load_model, resolve_precision
 from histoloom.predict.inference import predict_image
 from histoloom.predict.probabilities import quantised

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from histoloom.errors import InputError, run
 from histoloom.files import atomic_file
-from histoloom.images import read_image, read_mask
+from histoloom.formats.images import read_image, read_mask
 from histoloom.prepared import read_description, read_table
 from histoloom.report.animation import Epoch, Probe, animate
 

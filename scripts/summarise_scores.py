@@ -45,11 +45,14 @@ def main() -> None:
     kinds = {name: "baseline" if name in baselines else "model" for name in architectures}
     scores = (row for part in counts for row in score_rows(part, metrics, classes))
     write_table(arguments.scores, SCORE_COLUMNS, scores)
+    skipped = description.skipped
     summary = (
-        row for part in counts for row in summary_rows(part, kinds[part.architecture], metrics, classes, resampling)
+        row
+        for part in counts
+        for row in summary_rows(part, kinds[part.architecture], metrics, classes, resampling, skipped)
     )
     write_table(arguments.summary, SUMMARY_COLUMNS, summary)
-    comparison = comparison_rows(counts, baselines, metrics, classes, resampling)
+    comparison = comparison_rows(counts, baselines, metrics, classes, resampling, skipped)
     write_table(arguments.comparison, COMPARISON_COLUMNS, comparison)
 
 

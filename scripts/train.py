@@ -17,7 +17,7 @@ import torch
 from tqdm import tqdm
 
 from histoloom.arguments import pair
-from histoloom.errors import run
+from histoloom.errors import InputError, run
 from histoloom.files import atomic_folder, digest_of, sha256, write_table
 from histoloom.networks import build_network, resolve_precision, save_model
 from histoloom.prepared import read_description
@@ -58,7 +58,7 @@ def train(
     task = Task.of(settings, classes, len(batches), ranks, dtype)
 
     torch.manual_seed(settings.seed)
-    network = build_network(arguments.network, dict(arguments.option), output_count(classes))
+    network = build_network(arguments.network, dict(arguments.option), output_count(classes), colours_of(arguments))
     learner = Learner.of(network, settings, ranks, dtype)
     checkpoints = Checkpoints(state, state.name, arguments.checkpoint_minutes, ranks)
     progress, warnings = checkpoints.resume(learner)
@@ -98,7 +98,7 @@ def fingerprint(arguments: argparse.Namespace, settings: TrainSettings, ranks: R
         **{name: getattr(arguments, name) for name in ("network", "fold", "tile_px", "downsample", "code")},
         "options": dict(arguments.option),
         "classes": read_description(arguments.dataset).classes,  # and not its licence or notes
-        "inputs": [sha256(getattr(arguments, name)) for name in inputs],
+        "inputs": [sha256(path) for path in (*(getattr(arguments, name) for name in inputs), *arguments.colours)],
         "processes": ranks.world,
         "device": ranks.device.type,
         "dtype": str(dtype),
@@ -114,11 +114,22 @@ def card(arguments: argparse.Namespace, settings: TrainSettings, classes: tuple[
         "classes": list(classes),
         "tile_px": arguments.tile_px,
         "downsample": arguments.downsample,
+        "colours": colours_of(arguments),
         "fold": arguments.fold,
         "epoch": row["epoch"],
         "score": row["val_score"],
         "settings": asdict(settings),
     }
+
+
+def colours_of(arguments: argparse.Namespace) -> dict | None:
+    """Mean and standard deviation of each channel over the training images, where the input is standardised."""
+    if (arguments.standardise == "fold") != bool(arguments.colours):
+        raise InputError(
+            f"--standardise {arguments.standardise}: with {len(arguments.colours)} files of --colours; expected "
+            "one with 'fold' and none with 'none'; give scripts/measure_colours.py's JSON"
+        )
+    return json.loads(arguments.colours[0].read_text(encoding="utf-8")) if arguments.colours else None
 
 
 def progress_bar(progress: Progress, settings: TrainSettings, batches: EpochBatches, ranks: Ranks) -> tqdm:
@@ -156,6 +167,7 @@ def parsed() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     for flag in ("images", "masks", "image-table", "windows", "folds", "dataset", "state", "model", "history"):
         parser.add_argument(f"--{flag}", type=Path, required=True)
+    parser.add_argument("--colours", type=Path, nargs="*", default=[], help="JSON of the training images' colours.")
     parser.add_argument("--epochs-folder", type=Path, required=True, help="Folder for a strip of probe tiles an epoch.")
     parser.add_argument("--fold", type=int, required=True, help="Number of the fold, from 0.")
     parser.add_argument("--tile-px", type=int, required=True, help="Side of a training tile in working pixels.")

@@ -54,7 +54,7 @@ def read_section(path: Path, arguments: argparse.Namespace, config: dict) -> Sec
         differences,
         headline,
         findings=[row for one in arguments.findings if one.parts[-3] == description.name for row in read_table(one)],
-        warnings=warnings_of(config["datasets"][description.name]),
+        warnings=warnings_of(config["datasets"][description.name], description.skipped),
         pictures={
             one.stem.removeprefix("examples_"): one for one in arguments.examples if one.parts[-3] == description.name
         },
@@ -68,13 +68,19 @@ def rows_of(tables: list[Path], dataset: str) -> list[dict[str, str]]:
     return [row for table in tables for row in read_table(table) if row["dataset"] == dataset]
 
 
-def warnings_of(dataset: dict) -> list[str]:
-    if dataset["split"]["validation"] != "images":
-        return []
-    return [
-        "Validation images were drawn within groups: patients may be in training and validation at once, so the "
-        "validation scores that chose the weights are optimistic. Test images are untouched by this."
-    ]
+def warnings_of(dataset: dict, skipped: int) -> list[str]:
+    warnings = []
+    if skipped:
+        warnings.append(
+            f"{skipped} raw image{'s were' if skipped > 1 else ' was'} bad and left out of all that follows; the "
+            "inspection page names them."
+        )
+    if dataset["split"]["validation"] == "images":
+        warnings.append(
+            "Validation images were drawn within groups: patients may be in training and validation at once, so the "
+            "validation scores that chose the weights are optimistic. Test images are untouched by this."
+        )
+    return warnings
 
 
 def parse() -> argparse.Namespace:
@@ -84,7 +90,7 @@ def parse() -> argparse.Namespace:
     add("--summary", type=Path, nargs="+", required=True, metavar="CSV", help="summary tables, one per dataset")
     add("--comparison", type=Path, nargs="+", required=True, metavar="CSV", help="comparisons, one per dataset")
     add("--examples", type=Path, nargs="*", default=[], metavar="PNG", help="<dataset>/figures/examples_<model>.png")
-    add("--findings", type=Path, nargs="*", default=[], metavar="CSV", help="<dataset>/inspection/findings.csv")
+    add("--findings", type=Path, nargs="*", default=[], metavar="CSV", help="tables in <dataset>/inspection/")
     add("--datasets", type=Path, nargs="+", required=True, metavar="JSON", help="dataset.json of each dataset")
     add("--indexes", type=Path, nargs="*", default=[], metavar="CSV", help="<dataset>/prepared/index.csv, for digests")
     add("--metric", required=True, metavar="NAME", help="headline metric; it must grow with quality")

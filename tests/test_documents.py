@@ -14,13 +14,12 @@ import torch
 import yaml
 
 from histoloom import plugins
-from histoloom.errors import InputError
 from histoloom.evaluate.comparison import COMPARISON_COLUMNS
 from histoloom.evaluate.scores import definition, fact
 from histoloom.evaluate.summary import SCORE_COLUMNS, SUMMARY_COLUMNS
-from histoloom.images import write_image
+from histoloom.formats.images import write_image
 from histoloom.networks import build_network
-from histoloom.prepare.preparation import checked_options, write_prepared
+from histoloom.prepare.preparation import PreparedFiles, checked_options, write_prepared
 from histoloom.prepared import read_description, read_index
 from histoloom.study.check import complaint
 from histoloom.train.training import objective
@@ -97,8 +96,9 @@ def test_the_dataset_example_is_prepared_with_its_groups_and_classes(contributed
     options = checked_options("paired_png", {"classes": ["background", "gland"]})
     dataset = plugins.load("datasets", "paired_png")(paired_folder(tmp_path / "raw"), **options)
     index, description = tmp_path / "index.csv", tmp_path / "dataset.json"
-    folders = {f"{kind}_dir": tmp_path / kind for kind in ("images", "masks", "instances")}
-    write_prepared(dataset, name="mine", reader="paired_png", index=index, description=description, **folders)
+    folders = (tmp_path / kind for kind in ("images", "masks", "instances", "second_instances"))
+    files = PreparedFiles(*folders, index, tmp_path / "skipped.csv", description)
+    write_prepared(dataset, files, name="mine", reader="paired_png")
     assert [(row.name, row.group, row.height, row.width) for row in read_index(index)] == [
         ("a_1", "a", 4, 6),
         ("b_1", "b", 5, 5),
@@ -110,11 +110,12 @@ def test_the_dataset_example_is_prepared_with_its_groups_and_classes(contributed
 
 
 @pytest.mark.parametrize("part", ["images", "masks"])
-def test_the_dataset_example_refuses_a_file_without_its_partner(contributed, tmp_path, part):
+def test_the_dataset_example_names_a_file_without_its_partner(contributed, tmp_path, part):
     root = paired_folder(tmp_path / "raw")
     (root / part / "b_1.png").unlink()
-    with pytest.raises(InputError, match=f"no {part}/b_1.png; expected images and masks in pairs"):
-        plugins.load("datasets", "paired_png")(root)
+    dataset = plugins.load("datasets", "paired_png")(root)
+    assert len(dataset) == 1
+    assert f"b_1.png: has no {'image' if part == 'images' else 'annotation'}" in dataset.problems[0]
 
 
 def test_the_architecture_example_gives_an_output_for_each_class_on_the_grid_of_its_input(contributed):

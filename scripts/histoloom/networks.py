@@ -2,7 +2,7 @@
 
 import json
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +19,31 @@ PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": t
 BFLOAT16_UNITS = ("avx512_bf16", "amx_bf16", "bf16")  # names of torch.cpu.get_capabilities, the last one ARM's
 
 
-def build_network(network: str, options: Mapping[str, Any], outputs: int) -> nn.Module:
+class Standardised(nn.Module):
+    """A network behind its input's standardisation: each channel less the mean, divided by the standard deviation.
+
+    `mean` and `sd` are of red, green and blue in 0 to 1, over the training images. They are kept with the weights.
+    """
+
+    def __init__(self, network: nn.Module, mean: Sequence[float], sd: Sequence[float]) -> None:
+        super().__init__()
+        self.network = network
+        # In the units of network_input, whose -1 to 1 is twice as wide.
+        self.register_buffer("mean", 2 * torch.tensor(mean, dtype=torch.float32).view(3, 1, 1) - 1)
+        self.register_buffer("sd", 2 * torch.tensor(sd, dtype=torch.float32).view(3, 1, 1))
+
+    def forward(self, images: Float[torch.Tensor, "n 3 height width"]) -> torch.Tensor:
+        """What the network gives for the standardised images."""
+        return self.network((images - self.mean) / self.sd)
+
+
+def build_network(
+    network: str, options: Mapping[str, Any], outputs: int, colours: Mapping[str, Sequence[float]] | None = None
+) -> nn.Module:
     """Build the architecture plug-in `network` with `outputs` channels; its weights follow torch's generator.
 
-    The module takes float32 (n, 3, height, width) and gives (n, outputs, height, width), sides multiples of 32.
+    The module takes float32 (n, 3, height, width) and gives (n, outputs, height, width), sides multiples of 32. With
+    `colours` ("mean" and "sd" of each channel, 0 to 1) it standardises what it is given.
     Raises InputError for an unknown network or option.
     """
     known = list(plugins.options("architectures", network))
@@ -30,7 +51,8 @@ def build_network(network: str, options: Mapping[str, Any], outputs: int) -> nn.
         if option not in known:
             choices = plugins.suggestion(option, known) if known else "it has none"
             raise InputError(f"architecture {network}: unknown option '{option}'; {choices}")
-    return plugins.load("architectures", network)(outputs, **options)
+    built = plugins.load("architectures", network)(outputs, **options)
+    return Standardised(built, colours["mean"], colours["sd"]) if colours else built
 
 
 def network_input(images: UInt8[torch.Tensor, "n height width 3"]) -> Float[torch.Tensor, "n 3 height width"]:
@@ -74,7 +96,7 @@ def load_model(path: Path) -> tuple[nn.Module, dict[str, Any]]:
     content = _read(path)
     card = content["card"]
     options = {key: "none" if key == "pretrained" else value for key, value in card["options"].items()}
-    network = build_network(card["network"], options, output_count(card["classes"]))
+    network = build_network(card["network"], options, output_count(card["classes"]), card.get("colours"))
     try:
         network.load_state_dict(content["state"])
     except RuntimeError as error:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from histoloom.files import write_json, write_table
-from histoloom.images import write_image, write_instances
+from histoloom.formats.images import write_image, write_instances
 from histoloom.prepared import INDEX_COLUMNS
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
@@ -182,7 +182,7 @@ def test_scores_of_each_image_equal_hand_counts(evaluated):
 )
 def test_means_and_intervals_equal_hand_counts(evaluated, metric, name, expected):
     rows = table(evaluated / "summary.csv")
-    assert ",".join(rows[0]) == "dataset,architecture,kind,metric,class,mean,low,high,images,groups,definition"
+    assert ",".join(rows[0]) == "dataset,architecture,kind,metric,class,mean,low,high,images,groups,definition,skipped"
     row = next(r for r in rows if (r["architecture"], r["metric"], r["class"]) == ("unet", metric, name))
     assert tuple(row[column] for column in ("mean", "low", "high", "images", "groups")) == expected
     assert row["kind"] == "model"
@@ -193,9 +193,9 @@ def test_a_baseline_is_marked_and_compared(evaluated):
     kinds = {row["architecture"]: row["kind"] for row in table(evaluated / "summary.csv")}
     assert kinds == {"unet": "model", "all_background": "baseline"}
     rows = table(evaluated / "comparison.csv")
-    assert ",".join(rows[0]) == "dataset,metric,class,first,second,difference,low,high,images,groups"
+    assert ",".join(rows[0]) == "dataset,metric,class,first,second,difference,low,high,images,groups,skipped"
     assert list(rows[0].values()) == (
-        ["lab", "dice", "foreground", "unet", "all_background", "0.833333", "0.666667", "1.0", "2", "2"]
+        ["lab", "dice", "foreground", "unet", "all_background", "0.833333", "0.666667", "1.0", "2", "2", "0"]
     )
 
 

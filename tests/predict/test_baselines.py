@@ -11,7 +11,7 @@ from skimage.draw import disk
 from histoloom import plugins
 from histoloom.baselines.haematoxylin_otsu import haematoxylin_otsu
 from histoloom.files import write_json, write_table
-from histoloom.images import write_image
+from histoloom.formats.images import write_image
 from histoloom.predict.class_frequency import most_frequent_foreground
 from histoloom.prepared import INDEX_COLUMNS
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from histoloom.files import write_table
-from histoloom.images import write_image
+from histoloom.formats.images import write_image
 from histoloom.networks import build_network, save_model
 from histoloom.predict.inference import predict_image
 from histoloom.predict.probabilities import quantised, read_probabilities

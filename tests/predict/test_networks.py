@@ -37,6 +37,21 @@ def test_a_loaded_model_is_the_saved_one(model):
     assert torch.equal(loaded(images), network(images))
 
 
+def test_a_standardised_network_sees_each_channel_less_its_mean_in_units_of_its_deviation(tmp_path):
+    torch.manual_seed(0)
+    plain = build_network("unet", {"width": 2}, 2).eval()
+    colours = {"mean": [0.6, 0.4, 0.8], "sd": [0.2, 0.1, 0.05]}
+    card = {**CARD, "colours": colours}
+    standardised = build_network("unet", {"width": 2}, 2, colours).eval()
+    standardised.network.load_state_dict(plain.state_dict())
+    save_model(tmp_path / "model.pt", standardised.state_dict(), card)
+    bytes_ = torch.randint(0, 256, (1, 32, 32, 3), dtype=torch.uint8)
+    by_hand = (bytes_.double() / 255 - torch.tensor(colours["mean"])) / torch.tensor(colours["sd"])
+    expected = plain(by_hand.float().permute(0, 3, 1, 2))
+    for network in (standardised, load_model(tmp_path / "model.pt")[0]):
+        torch.testing.assert_close(network(network_input(bytes_)), expected, rtol=1e-4, atol=1e-4)
+
+
 def test_the_same_model_has_the_same_bytes(model, tmp_path):
     network, path = model
     save_model(tmp_path / "again.pt", network.state_dict(), CARD)

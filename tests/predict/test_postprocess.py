@@ -12,7 +12,7 @@ from scipy import ndimage
 from skimage.draw import disk
 
 from histoloom.files import write_json
-from histoloom.images import read_instances, read_mask
+from histoloom.formats.images import read_instances, read_mask
 from histoloom.predict.postprocess import class_regions, describe_nuclei, split_nuclei
 from histoloom.prepared import read_table
 

@@ -24,7 +24,8 @@ def test_the_demo_and_an_empty_override_are_sound(study):
 
 def test_the_real_samples_study_is_sound_where_its_data_is(study):
     samples = "study: {samples: samples}\n"
-    Path("samples/brecahad").mkdir(parents=True)
+    for folder in ("brecahad", "monuseg", "hou2020", "cryonuseg", "necrosis/composites", "slides"):
+        (Path("samples") / folder).mkdir(parents=True)
     Path("data/real_samples/pannuke").mkdir(parents=True)
     real = REPOSITORY / "config" / "studies" / "real_samples.yaml"
     Path("place.yaml").write_text(samples)
@@ -232,7 +233,7 @@ def test_every_value_of_the_default_config_has_a_comment():
 def test_training_settings_config_and_schema_name_the_same_keys():
     from dataclasses import fields
 
-    from histoloom.study.study import RUN_KEYS
+    from histoloom.study.stages.train import RUN_KEYS
     from histoloom.train.settings import TrainSettings
 
     config = yaml.safe_load(BASE.read_text())

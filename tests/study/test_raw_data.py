@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from histoloom import raw_data
 from histoloom.errors import InputError
-from histoloom.study import workflow
-from histoloom.study.workflow import raw_digest
+from histoloom.raw_data import raw_digest
 
 
 def raw(folder, size=5):
@@ -36,7 +36,7 @@ def test_the_digest_of_raw_data_knows_names_and_content_but_not_times_nor_places
 def test_raw_data_that_has_not_changed_is_not_read_again(tmp_path, monkeypatch):
     folder = raw(tmp_path / "one")
     digest = raw_digest(folder, tmp_path / "cache.json")
-    monkeypatch.setattr(workflow, "_content_digest", None)
+    monkeypatch.setattr(raw_data, "_content_digest", None)
     assert raw_digest(folder, tmp_path / "cache.json") == digest
 
 
@@ -55,8 +55,8 @@ def test_a_touched_file_is_read_once_more_and_its_digest_stays(tmp_path, monkeyp
     folder, reads = raw(tmp_path / "one"), []
     digest = raw_digest(folder, tmp_path / "cache.json")
     os.utime(folder / "b.json", (1, 1))
-    read = workflow._content_digest
-    monkeypatch.setattr(workflow, "_content_digest", lambda file: reads.append(file.name) or read(file))
+    read = raw_data._content_digest
+    monkeypatch.setattr(raw_data, "_content_digest", lambda file: reads.append(file.name) or read(file))
     assert raw_digest(folder, tmp_path / "cache.json") == digest
     assert raw_digest(folder, tmp_path / "cache.json") == digest
     assert reads == ["b.json"]

@@ -33,6 +33,7 @@ TARGETS = (
     *(FOLD.format(name) + "epochs.gif" for name in ("unet_small", "unet_narrow")),
     "results/demo_breast/inspection/findings.csv",
 )
+INSPECTION = ("find_duplicates", "inspect")
 LEARNING = ("train", "render_epochs", "predict", "postprocess", "evaluate")
 
 
@@ -80,7 +81,7 @@ def clone(tmp_path_factory):
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
     """A copy of the workflow in which TARGETS of a small study have been made, by the real scripts."""
-    from histoloom.prepare.demo_datasets import write_brecahad
+    from histoloom.prepare.demo.datasets import write_brecahad
 
     folder = copy_workflow(tmp_path_factory.mktemp("finished"))
     write_brecahad(folder / "data" / "raw", 1, 0)
@@ -172,7 +173,7 @@ def edit(finished):
 
 def test_comments_docstrings_and_new_plug_ins_rerun_nothing(finished, edit):
     edit("scripts/train.py", new="\n# A comment.\n")
-    edit("scripts/histoloom/images.py", '"""Reading', '"""Reading, and')
+    edit("scripts/histoloom/formats/images.py", '"""Reading', '"""Reading, and')
     edit("scripts/histoloom/architectures/mine.py", new="def mine(outputs):\n    return None\n")
     edit("scripts/histoloom/metrics/mine.py", new="def mine(counts):\n    return counts\n")
     edit("workflow/rules/train.smk", new="\n# A comment.\n")
@@ -230,6 +231,10 @@ def test_a_figures_setting_never_trains_again(finished):
     assert jobs == {("render_epochs", "unet_small"), ("render_epochs", "unet_narrow")}
 
 
+def test_another_number_of_samples_on_the_inspection_sheet_splits_and_trains_nothing_again(finished):
+    assert planned(finished, with_values(inspect={"examples": 2})) == {("inspect", "")}
+
+
 def test_post_processing_does_not_predict_again(finished):
     jobs = planned(finished, with_values(predict={"min_area_px": 99}))
     assert {rule for rule, _ in jobs} == {"postprocess", "evaluate"}
@@ -238,4 +243,4 @@ def test_post_processing_does_not_predict_again(finished):
 def test_other_raw_data_is_prepared_anew_with_all_that_follows(finished, edit):
     edit("data/raw/groundTruth/Case_1-01.json", new="\n")
     rules = {rule for rule, _ in planned(finished)}
-    assert rules == {"prepare", "inspect", "split", "tiles", "predict_baseline", *LEARNING}
+    assert rules == {"prepare", *INSPECTION, "split", "tiles", "predict_baseline", *LEARNING}

@@ -14,7 +14,8 @@ SIZE = 48
 SETTINGS = {
     "seed": 3, "epochs": 3, "repeats": 1, "batch-size": 2, "learning-rate": 0.01, "weight-decay": 0.0,
     "schedule": "cosine", "loss": "bce + 0.5*cross_entropy", "ema-decay": 0.9, "select-metric": "dice",
-    "select-class": "foreground", "precision": "float32", "probe-tiles": 2, "flip": "true", "right-angle": "true",
+    "select-class": "foreground", "standardise": "none", "precision": "float32", "probe-tiles": 2,
+    "flip": "true", "right-angle": "true",
     "rotation-deg": 30, "scale": 0.2, "shear-deg": 5, "shift-px": 4, "elastic-px": 2, "elastic-grid-px": 16,
     "brightness": 0.1, "contrast": 0.1, "saturation": 0.1, "hue-deg": 5,
 }  # fmt: skip

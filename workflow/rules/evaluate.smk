@@ -59,8 +59,8 @@ rule summarise:
     conda:
         "../../envs/environment.yaml"
     params:
-        flags=study.summarise_flags,
-        code=study.summarise_code,
+        flags=study.evaluate.summarise_flags,
+        code=study.evaluate.summarise_code,
     shell:
         """
         python scripts/summarise_scores.py \

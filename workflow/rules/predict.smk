@@ -5,8 +5,8 @@ rule predict:
     "Predict class probabilities of the test images, tile by overlapping tile."
     input:
         model="results/{dataset}/{architecture}/fold{fold}/model.pt",
-        images="results/{dataset}/prepared/images",
-        index="results/{dataset}/prepared/index.csv",
+        images=study.split.images,
+        index=study.split.index,
         folds="results/{dataset}/folds.csv",
     output:
         probabilities=directory("results/{dataset}/{architecture}/fold{fold}/probabilities"),
@@ -19,8 +19,8 @@ rule predict:
     wildcard_constraints:
         architecture=study.architecture_pattern,
     params:
-        flags=study.predict_flags,
-        code=study.predict_code,
+        flags=study.predict.flags,
+        code=study.predict.code,
     shell:
         """
         python scripts/predict_images.py \
@@ -37,8 +37,8 @@ rule predict:
 rule predict_baseline:
     "Predict the test images by a rule that has learnt nothing."
     input:
-        images="results/{dataset}/prepared/images",
-        index="results/{dataset}/prepared/index.csv",
+        images=study.split.images,
+        index=study.split.index,
         description="results/{dataset}/prepared/dataset.json",
         folds="results/{dataset}/folds.csv",
     output:
@@ -52,7 +52,7 @@ rule predict_baseline:
     wildcard_constraints:
         baseline=study.baseline_pattern,
     params:
-        code=study.baseline_code,
+        code=study.predict.baseline_code,
     shell:
         """
         python scripts/predict_baseline.py \
@@ -82,7 +82,7 @@ rule postprocess:
     conda:
         "../../envs/environment.yaml"
     params:
-        flags=study.postprocess_flags,
+        flags=study.predict.postprocess_flags,
         code=study.code_of("postprocess_images"),
     shell:
         """

@@ -94,7 +94,7 @@ rule draw_examples:
     conda:
         "../../envs/environment.yaml"
     params:
-        flags=study.examples_flags,
+        flags=study.report.examples_flags,
         code=study.code_of("draw_examples"),
     shell:
         """
@@ -141,6 +141,48 @@ rule write_animations_page:
         """
 
 
+rule write_inspection_page:
+    "Put all that inspection and splitting found of a dataset on one page."
+    input:
+        description="results/{dataset}/prepared/dataset.json",
+        skipped="results/{dataset}/prepared/skipped.csv",
+        findings="results/{dataset}/inspection/findings.csv",
+        fold_findings="results/{dataset}/inspection/fold_findings.csv",
+        classes="results/{dataset}/inspection/classes.csv",
+        measures="results/{dataset}/inspection/images.csv",
+        duplicates=f"results/report/{study.slug}/duplicates.csv",
+        sheet="results/{dataset}/inspection/sheet.png",
+        sizes="results/{dataset}/inspection/sizes.png",
+        stains="results/{dataset}/inspection/stains.png",
+        template="workflow/report/inspection.html.j2",
+    output:
+        page=report(
+            "results/{dataset}/inspection/page.html",
+            category="Data",
+            subcategory="{dataset}",
+            labels={"shown": "inspection"},
+            caption="../report/inspection.rst",
+        ),
+    log:
+        "logs/write_inspection_page/{dataset}.log",
+    conda:
+        "../../envs/environment.yaml"
+    params:
+        code=study.code_of("write_inspection_page"),
+    shell:
+        """
+        python scripts/write_inspection_page.py \
+            --dataset {input.description:q} \
+            --skipped {input.skipped:q} \
+            --findings {input.findings:q} {input.fold_findings:q} \
+            --classes {input.classes:q} \
+            --measures {input.measures:q} \
+            --duplicates {input.duplicates:q} \
+            --picture {input.sheet:q} {input.sizes:q} {input.stains:q} \
+            --html {output.page:q} > {log:q} 2>&1
+        """
+
+
 rule write_table_page:
     "Put a table on a page, since the report shows pages but no tables."
     input:
@@ -180,7 +222,7 @@ rule record_config:
     conda:
         "../../envs/environment.yaml"
     params:
-        values=study.recorded,
+        values=study.report.recorded,
         code=study.code_of("record_config"),
     shell:
         """
@@ -200,7 +242,11 @@ rule write_front_page:
             dataset=study.datasets,
             architecture=study.architectures,
         ),
-        findings=collect("results/{dataset}/inspection/findings.csv", dataset=study.datasets),
+        findings=collect(
+            "results/{dataset}/inspection/{table}.csv",
+            dataset=study.datasets,
+            table=["findings", "fold_findings"],
+        ),
         descriptions=collect("results/{dataset}/prepared/dataset.json", dataset=study.datasets),
         indexes=collect("results/{dataset}/prepared/index.csv", dataset=study.datasets),
         template="workflow/report/front_page.html.j2",
@@ -212,7 +258,7 @@ rule write_front_page:
     conda:
         "../../envs/environment.yaml"
     params:
-        flags=study.front_page_flags,
+        flags=study.report.front_page_flags,
         code=study.code_of("write_front_page"),
     shell:
         """

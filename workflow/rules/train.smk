@@ -4,11 +4,9 @@
 rule train:
     "Train one architecture on one fold and keep the epoch that validates best."
     input:
-        images="results/{dataset}/tiles/images.npy",
-        masks="results/{dataset}/tiles/masks.npy",
-        image_table="results/{dataset}/tiles/images.csv",
-        windows="results/{dataset}/tiles/windows.csv",
+        unpack(study.split.tiles),
         folds="results/{dataset}/folds.csv",
+        colours=study.train.colours,
         description="results/{dataset}/prepared/dataset.json",
         # Data with errors is not trained on; findings that are merely written anew train nothing again.
         findings=ancient("results/{dataset}/inspection/findings.csv"),
@@ -25,15 +23,15 @@ rule train:
     wildcard_constraints:
         architecture=study.architecture_pattern,
     params:
-        flags=study.train_flags,
-        code=study.train_code,
-    threads: study.train_threads
+        flags=study.train.flags,
+        code=study.train.code,
+    threads: study.train.threads
     # Resources cause no rerun: how many processes train is not what is trained.
     resources:
-        processes=study.train_processes,
-        threads_per_process=study.threads_per_process,
-        loader_workers=study.loader_workers,
-        checkpoint_minutes=study.checkpoint_minutes,
+        processes=study.train.processes,
+        threads_per_process=study.train.threads_per_process,
+        loader_workers=study.train.loader_workers,
+        checkpoint_minutes=study.train.checkpoint_minutes,
     # The state folder is not declared, since Snakemake removes declared outputs before a retry.
     shell:
         """
@@ -44,6 +42,7 @@ rule train:
             --windows {input.windows:q} \
             --folds {input.folds:q} \
             --fold {wildcards.fold:q} \
+            --colours {input.colours:q} \
             --dataset {input.description:q} \
             {params.flags:q} \
             --code {params.code:q} \
@@ -72,7 +71,7 @@ rule render_epochs:
     conda:
         "../../envs/environment.yaml"
     params:
-        flags=study.animation_flags,
+        flags=study.train.animation_flags,
         code=study.code_of("render_epochs"),
     shell:
         """

@@ -43,6 +43,7 @@ BOUNDS = {
     "multipleOf": "a multiple of {}",
     "minItems": "at least {} entry",
     "minLength": "at least {} character",
+    "maxLength": "at most {} characters",
 }
 # JSON Schema takes 10.0 for an integer, which no script's flag does, and infinity for a number.
 Validator = extend(

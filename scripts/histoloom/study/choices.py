@@ -5,12 +5,13 @@ Works on a config from which values of a wrong type were taken out, so anything 
 
 from collections.abc import Iterator, Mapping
 from math import isqrt
+from pathlib import Path
 from typing import Any
 
 from histoloom import plugins
 from histoloom.errors import InputError
 from histoloom.study.plugin_source import counts_of, option_complaint
-from histoloom.study.study import raw_folder, section
+from histoloom.study.sections import raw_folder, section
 from histoloom.study.text import Key
 from histoloom.train.objective import loss_terms
 
@@ -105,10 +106,13 @@ def _dataset_problems(config: Mapping[str, Any], dataset: str) -> Iterator[Probl
     entry = config["datasets"].get(dataset, {})
     if "{samples}" in entry.get("root", "") and "samples" not in config["study"]:
         yield ("datasets", dataset, "root"), "has {samples}, but study.samples is not set; expected a folder; set it"
-    elif "root" in entry and not raw_folder(config, dataset).is_dir():
-        cure = f"to get it: {entry['obtain']}" if "obtain" in entry else "lay the data there or change root"
+    elif "root" in entry and not raw_folder(config, dataset).is_dir() and "files" not in entry.get("source", {}):
+        steps = entry.get("obtain") or entry.get("source", {}).get("steps")
+        cure = f"to get it: {steps}" if steps else "lay the data there or change root"
         yield ("datasets", dataset, "root"), f"no folder {raw_folder(config, dataset)}; expected the raw data; {cure}"
     yield from _fold_problems(config, dataset)
+    yield from _list_problems(config, dataset)
+    yield from _normalise_problems(config, dataset)
     tiles = section(config, "tiles", dataset)
     if tiles.get("stride_px", 0) > tiles.get("tile_px", float("inf")):
         message = f"{tiles['stride_px']}; expected at most tile_px ({tiles['tile_px']}), else pixels are left out"
@@ -122,11 +126,32 @@ def _dataset_problems(config: Mapping[str, Any], dataset: str) -> Iterator[Probl
 def _fold_problems(config: Mapping[str, Any], dataset: str) -> Iterator[Problem]:
     split = section(config, "split", dataset)
     key, count = _owner(config, "split", "fold_count", dataset), split.get("fold_count", 0)
+    if split.get("scheme") == "grouped" and count == 1:
+        yield key, "1; expected 2 or more folds, else nothing is left to train on; raise it, or set scheme: proportions"
     if (split.get("scheme"), split.get("validation"), count) == ("grouped", "groups", 2):
         message = "2; expected 3 or more, since one fold tests and one validates; raise it, or set validation: images"
         yield key, message
     if split.get("scheme") == "official" and count > OFFICIAL_FOLDS:
         yield key, f"{count}; expected at most {OFFICIAL_FOLDS} with scheme official; lower it, or set scheme: grouped"
+
+
+def _list_problems(config: Mapping[str, Any], dataset: str) -> Iterator[Problem]:
+    split = section(config, "split", dataset)
+    if split.get("scheme") == "list":
+        key = _owner(config, "split", "scheme", dataset)
+        if split.get("list", "none") == "none":
+            yield key, 'list; expected split.list, a CSV with the columns name, fold, part; add "list: folds.csv"'
+        elif not Path(split["list"]).is_file():
+            yield _owner(config, "split", "list", dataset), f"no file {split['list']}; expected a CSV; mend the path"
+    if split.get("near_duplicates") == "join" and split.get("scheme") in ("official", "list"):
+        key = _owner(config, "split", "near_duplicates", dataset)
+        yield key, f"join; expected stop or warn, since scheme {split['scheme']} fixes the folds; change one of the two"
+
+
+def _normalise_problems(config: Mapping[str, Any], dataset: str) -> Iterator[Problem]:
+    method = section(config, "normalise", dataset).get("method", "none")
+    if method != "none":
+        yield from _unknown(_owner(config, "normalise", "method", dataset), "normalisers", method)
 
 
 def _headline_problems(config: Mapping[str, Any], datasets: list[str]) -> Iterator[Problem]:

@@ -1,18 +1,17 @@
-"""What a rule's command hangs on: its flags, the fingerprint of its code, and the digest of raw data.
+"""What a rule's command hangs on: its flags and the fingerprint of its code (raw_data.py has what it reads).
 
-Snakemake reruns a rule when its params change. So params carry these three and nothing else, and nothing reruns that
-does not hang on the change. Standard library only: the Snakefile imports this at every parse.
+Snakemake reruns a rule when its params change. So params carry these and nothing else, and nothing reruns that does not
+hang on the change. Standard library only: the Snakefile imports this at every parse.
 """
 
 import ast
 import functools
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from histoloom.errors import InputError
-from histoloom.files import write_json
+from histoloom import plugins
 
 SCRIPTS = Path(__file__).parents[2]
 
@@ -45,20 +44,10 @@ def fingerprint(*files: Path, root: Path = SCRIPTS) -> str:
     return hashlib.sha256(json.dumps(rows).encode()).hexdigest()[:12]
 
 
-def raw_digest(folder: Path, cache: Path) -> str:
-    """12 hex digits of the names, sizes and content of all files below `folder`; hidden files do not count.
-
-    Files are read whole. Their digests are remembered in the JSON file `cache`, and a file is read again only when its
-    size or time of change differs.
-    Raises InputError for a link that leads nowhere.
-    """
-    known = json.loads(cache.read_text(encoding="utf-8")) if cache.is_file() else {}
-    files = {file.relative_to(folder).as_posix(): file for file in _visible_files(folder)}
-    rows = {name: _content_row(file, known.get(name)) for name, file in sorted(files.items())}
-    if rows != known:
-        write_json(cache, rows)
-    content = [(name, size, digest) for name, (size, _, digest) in rows.items()]
-    return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:12]
+def code_with_plugins(script: str, *used: tuple[str, str]) -> str:
+    """Fingerprint of a script and of the plug-ins, (kind, name), that its flags make it load."""
+    files = [plugins.path(kind, name).relative_to(SCRIPTS) for kind, name in used]
+    return fingerprint(Path(f"{script}.py"), *files)
 
 
 def _flag(name: str, value: object) -> list[str]:
@@ -105,29 +94,3 @@ def _module_files(name: str, root: Path) -> Iterator[Path]:
     for length in range(1, len(parts) + 1):
         stem = root.joinpath(*parts[:length])
         yield from (file for file in (stem.with_name(stem.name + ".py"), stem / "__init__.py") if file.is_file())
-
-
-def _visible_files(folder: Path) -> Iterable[Path]:
-    for path in folder.iterdir():
-        if path.name.startswith("."):
-            continue
-        if path.is_dir():
-            yield from _visible_files(path)
-        elif path.exists():
-            yield path
-        else:
-            raise InputError(
-                f"{path}: a link that leads nowhere; expected a file; lay the file there or remove the link"
-            )
-
-
-def _content_row(file: Path, known: list | None) -> list:
-    stat = file.stat()
-    if known and known[:2] == [stat.st_size, stat.st_mtime_ns]:
-        return known
-    return [stat.st_size, stat.st_mtime_ns, _content_digest(file)]
-
-
-def _content_digest(file: Path) -> str:
-    with file.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from jaxtyping import UInt8
 
-from histoloom.images import write_image
+from histoloom.formats.images import write_image
 from histoloom.sample import IGNORE
 from histoloom.train.batches import ValidationTiles
 

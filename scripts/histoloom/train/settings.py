@@ -26,6 +26,7 @@ class TrainSettings:
     ema_decay: float = setting("Decay per step of the averaged weights that are kept; 0 keeps the last ones.")
     select_metric: str = setting("Metric on the validation part that chooses the best epoch.")
     select_class: str = setting("What it is taken of: foreground (all classes merged), or mean over classes.")
+    standardise: str = setting("Input as it is (none), or by mean and spread of the fold's training images (fold).")
     precision: str = setting("auto, float32, bfloat16 or float16.")
     probe_tiles: int = setting("Validation tiles drawn at every epoch.")
     flip: bool = setting("Mirror tiles at random.")

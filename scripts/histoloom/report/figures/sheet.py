@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from histoloom.errors import InputError
-from histoloom.prepare.inspection import Measured
+from histoloom.prepare.inspection.measuring import Measured
 from histoloom.prepared import IndexRow
 from histoloom.report.figures.style import MUTED, PALE, house_style
 from histoloom.report.overlays import HATCH_GREY, class_colours, outlined

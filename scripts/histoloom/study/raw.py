@@ -1,0 +1,31 @@
+"""Which raw data a dataset has: the digest of its files, or of what was promised for a download."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from histoloom.files import digest_of
+from histoloom.raw_data import raw_digest
+from histoloom.study.sections import raw_folder
+
+CACHE = Path(".snakemake", "raw_data")
+
+
+def receipt_of(dataset: str) -> Path:
+    """Where the receipt of a dataset's download lies."""
+    return Path("results", dataset, "source.json")
+
+
+def raw_data_digest(config: Mapping[str, Any], dataset: str) -> str:
+    """12 hex digits of a dataset's raw files, or of the list of downloads that they come from unchanged."""
+    # Of a download the digest is not known before it. It then stands in the receipt, and as long as the files are those
+    # of the receipt their value here is the one that was there before the download, so nothing is prepared twice.
+    folder, receipt = raw_folder(config, dataset), receipt_of(dataset)
+    files = config["datasets"][dataset].get("source", {}).get("files", [])
+    promised = digest_of(json.dumps(files, sort_keys=True).encode())[:12]
+    if files and not folder.is_dir():
+        return promised
+    found = raw_digest(folder, CACHE / f"{dataset}.json")
+    is_as_fetched = receipt.is_file() and json.loads(receipt.read_text(encoding="utf-8")).get("content") == found
+    return promised if files and is_as_fetched else found

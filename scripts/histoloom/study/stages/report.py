@@ -1,0 +1,46 @@
+"""What the rules of stage report hang on: the headline score, and the record of the whole config."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from histoloom.study.raw import raw_data_digest
+from histoloom.study.sections import section
+from histoloom.study.workflow import flags
+
+DATASET_SECTIONS = ("prepare", "inspect", "split", "normalise", "tiles", "evaluate")
+
+
+class Report:
+    """Functions of wildcards for the rules of this stage."""
+
+    def __init__(self, config: Mapping[str, Any]) -> None:
+        self.config = config
+
+    def examples_flags(self, wildcards: Any) -> list[str]:
+        """By which score the examples are ranked, and how many are drawn."""
+        return flags(self._headline | {"count": self.config["report"]["examples"]})
+
+    def front_page_flags(self, wildcards: Any) -> list[str]:
+        """The study's name, and the score that its first answer is about."""
+        return flags({"study": self.config["study"]["name"]} | self._headline)
+
+    def recorded(self, wildcards: Any) -> str:
+        """The config as JSON: of its catalogues the chosen entries, each dataset's own sections complete.
+
+        Under raw_data stands the digest of what was read for each dataset. Keys are sorted, as in flags.
+        """
+        datasets = {dataset: self._complete(dataset) for dataset in self.config["study"]["datasets"]}
+        architectures = {name: self.config["architectures"][name] for name in self.config["study"]["architectures"]}
+        digests = {dataset: raw_data_digest(self.config, dataset) for dataset in self.config["study"]["datasets"]}
+        chosen = {"datasets": datasets, "architectures": architectures, "raw_data": digests}
+        return json.dumps({**self.config, **chosen}, sort_keys=True)
+
+    @property
+    def _headline(self) -> dict[str, str]:
+        report = self.config["report"]
+        return {"metric": report["headline_metric"], "class": report["headline_class"]}
+
+    def _complete(self, dataset: str) -> dict[str, Any]:
+        sections = {name: section(self.config, name, dataset) for name in DATASET_SECTIONS}
+        return {**self.config["datasets"][dataset], **sections}

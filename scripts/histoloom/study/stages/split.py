@@ -1,0 +1,64 @@
+"""What the rules of stage split hang on: folds, stain normalisation, tiles; and which pictures later stages see."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from histoloom.study.sections import section
+from histoloom.study.workflow import code_with_plugins, fingerprint, flags
+
+
+class Split:
+    """Functions of wildcards for the rules of this stage."""
+
+    def __init__(self, config: Mapping[str, Any]) -> None:
+        self.config = config
+
+    def flags(self, wildcards: Any) -> list[str]:
+        """Flags of the split section, and the seed; a list of folds is an input of its own."""
+        values = section(self.config, "split", wildcards.dataset)
+        return flags(
+            {key: value for key, value in values.items() if key != "list"} | {"seed": self.config["study"]["seed"]}
+        )
+
+    def code(self, wildcards: Any) -> str:
+        """Code of the script, and of what counts the classes' pixels by which it deals."""
+        return fingerprint(Path("split_dataset.py"), Path("histoloom/prepare/inspection/measuring.py"))
+
+    def list_file(self, wildcards: Any) -> list[str]:
+        """The table of folds that scheme "list" follows, if it is chosen."""
+        values = section(self.config, "split", wildcards.dataset)
+        return [values["list"]] if values["scheme"] == "list" else []
+
+    def normalise_flags(self, wildcards: Any) -> list[str]:
+        """The method of stain normalisation, and the seed."""
+        return flags(section(self.config, "normalise", wildcards.dataset) | {"seed": self.config["study"]["seed"]})
+
+    def normalise_code(self, wildcards: Any) -> str:
+        """Code of the script and of the method."""
+        method = section(self.config, "normalise", wildcards.dataset)["method"]
+        return code_with_plugins("normalise_images", ("normalisers", method))
+
+    def tiles_flags(self, wildcards: Any) -> list[str]:
+        """Flags of the tiles section."""
+        return flags(section(self.config, "tiles", wildcards.dataset))
+
+    def index(self, wildcards: Any) -> str:
+        """The table of images that a fold's network sees: the prepared ones, or the fold's normalised ones."""
+        return f"{self._pictures(wildcards)}/index.csv"
+
+    def images(self, wildcards: Any) -> str:
+        """The folder of those images."""
+        return f"{self._pictures(wildcards)}/images"
+
+    def tiles(self, wildcards: Any) -> dict[str, str]:
+        """The files of pixels and windows that a fold trains from."""
+        is_normalised = self._pictures(wildcards) != f"results/{wildcards.dataset}/prepared"
+        folder = f"results/{wildcards.dataset}/{f'fold{wildcards.fold}/' if is_normalised else ''}tiles"
+        names = {"images": "images.npy", "masks": "masks.npy", "image_table": "images.csv", "windows": "windows.csv"}
+        return {name: f"{folder}/{file}" for name, file in names.items()}
+
+    def _pictures(self, wildcards: Any) -> str:
+        if section(self.config, "normalise", wildcards.dataset)["method"] == "none":
+            return f"results/{wildcards.dataset}/prepared"
+        return f"results/{wildcards.dataset}/fold{wildcards.fold}/normalised"

@@ -1,0 +1,67 @@
+"""What the rules of stage train hang on: a network with all that decides its weights, and how its run is shared out."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from histoloom.study.sections import network, section
+from histoloom.study.workflow import code_with_plugins, flags
+from histoloom.train.objective import loss_terms
+
+# How training runs, not what it gives: these reach the rule as threads and resources, which never cause a rerun.
+RUN_KEYS = ("processes", "threads_per_process", "loader_workers", "checkpoint_minutes")
+
+
+class Train:
+    """Functions of wildcards for the rules of this stage."""
+
+    def __init__(self, config: Mapping[str, Any]) -> None:
+        self.config = config
+
+    def flags(self, wildcards: Any) -> list[str]:
+        """The network, the scale of the tiles, and all of the train section that decides what training gives."""
+        architecture = self.config["architectures"][wildcards.architecture]
+        chosen = {key: value for key, value in self._values(wildcards).items() if key not in RUN_KEYS}
+        network = {"network": architecture["network"], "option": architecture.get("options", {})}
+        tiles = section(self.config, "tiles", wildcards.dataset)
+        scale = {key: tiles[key] for key in ("downsample", "tile_px")}
+        return flags(network | scale | chosen | {"seed": self.config["study"]["seed"]})
+
+    def code(self, wildcards: Any) -> str:
+        """Code of the script, the architecture, the losses and the metric that chooses the best epoch."""
+        values = self._values(wildcards)
+        losses = [("losses", name) for _, name in loss_terms(values["loss"])]
+        return code_with_plugins(
+            "train", network(self.config, wildcards.architecture), *losses, ("metrics", values["select_metric"])
+        )
+
+    def colours(self, wildcards: Any) -> list[str]:
+        """The colours of the fold's training images, where the network's input is standardised by them."""
+        is_wanted = self._values(wildcards)["standardise"] == "fold"
+        return [f"results/{wildcards.dataset}/fold{wildcards.fold}/colours.json"] if is_wanted else []
+
+    def threads(self, wildcards: Any) -> int:
+        """CPU threads of all processes."""
+        return self.processes(wildcards) * self.threads_per_process(wildcards)
+
+    def processes(self, wildcards: Any) -> int:
+        """Processes that torchrun starts."""
+        return self._values(wildcards)["processes"]
+
+    def threads_per_process(self, wildcards: Any) -> int:
+        """CPU threads of one process."""
+        return self._values(wildcards)["threads_per_process"]
+
+    def loader_workers(self, wildcards: Any) -> int:
+        """Loader processes of one process."""
+        return self._values(wildcards)["loader_workers"]
+
+    def checkpoint_minutes(self, wildcards: Any) -> int:
+        """Minutes between checkpoints."""
+        return self._values(wildcards)["checkpoint_minutes"]
+
+    def animation_flags(self, wildcards: Any) -> list[str]:
+        """Timing of the animations."""
+        return flags({key: self.config["report"][key] for key in ("frames_per_second", "hold_seconds")})
+
+    def _values(self, wildcards: Any) -> dict[str, Any]:
+        return section(self.config, "train", wildcards.dataset, wildcards.architecture)

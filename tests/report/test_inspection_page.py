@@ -1,0 +1,161 @@
+"""The page on one dataset: what matters stands first, everything is escaped, and it needs no other file."""
+
+import re
+import subprocess
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+
+from histoloom.files import write_json, write_table
+from histoloom.findings import FINDING_COLUMNS
+from histoloom.formats.images import write_image
+from histoloom.prepare.duplicates.findings import likeness
+from histoloom.prepare.inspection.measure_tables import CLASS_COLUMNS
+from histoloom.prepared import SKIPPED_COLUMNS, Description
+from histoloom.report.inspection_page import finding_groups, inspection_page
+
+ROOT = Path(__file__).parents[2]
+TEMPLATE = ROOT / "workflow" / "report" / "inspection.html.j2"
+EVIL = '<script>alert("1")</script>'
+MEASURES = [
+    {"group": "g1", "stratum": "Skin", "height": "10", "width": "20", "mpp": "0.25", "annotated_px": "150"},
+    {"group": "g2", "stratum": "Colon", "height": "10", "width": "20", "mpp": "0.5", "annotated_px": "50"},
+]
+AGREED = [("0.8", "0.5"), ("0.9", "0.7")]
+CLASSES = [
+    {"class": "background", "images": "2", "pixels": "1500", "pixel_share": "0.75", "nuclei": "0"},
+    {"class": "tumour", "images": "1", "pixels": "500", "pixel_share": "0.25", "nuclei": "1234"},
+]
+
+
+def finding(severity: str, kind: str, subject: str = "a", message: str = "text") -> dict[str, str]:
+    return dict(zip(FINDING_COLUMNS, (severity, kind, subject, message), strict=True))
+
+
+def description(name: str = "toy", **changes) -> Description:
+    known = {"licence": "CC0", "citation": "nobody 2020", "facts": {"radius_px": 20}, "warnings": ()}
+    return Description(name, "folder", ("background", "tumour"), True, **{**known, **changes})
+
+
+def measures(agreed=(("", ""), ("", ""))) -> list[dict[str, str]]:
+    both = zip(MEASURES, ("0.5", "0.7"), agreed, strict=True)
+    return [row | {"tissue_share": share, "second_dice": one, "second_pq": two} for row, share, (one, two) in both]
+
+
+def page(about: Description | None = None, **changes) -> str:
+    tables = {"findings": [], "classes": CLASSES, "measures": measures(), "skipped": [], "duplicates": []}
+    return inspection_page(TEMPLATE, about or description(), **{**tables, "pictures": [], **changes})
+
+
+def text_of(html: str) -> str:
+    """Words as a reader sees them; <script> in the page itself would swallow what follows."""
+    words: list[str] = []
+    parser = HTMLParser()
+    parser.handle_data = words.append
+    parser.feed(html.split("</style>")[1])
+    return " ".join(" ".join(words).split())
+
+
+def test_errors_stand_before_warnings_and_infos():
+    rows = [finding("info", "image_sizes"), finding("warning", "blurred_image"), finding("error", "size_conflict")]
+    text = text_of(page(findings=rows))
+    assert re.search("1 error 1 warning 1 info .*error size conflict.*warning blurred image.*info image sizes", text)
+
+
+def test_many_findings_of_a_kind_are_folded_away_but_all_are_there():
+    rows = [finding("warning", "duplicate", f"tile{number}") for number in range(8)]
+    (group,) = finding_groups(rows)
+    assert (len(group.shown), len(group.folded)) == (5, 3)
+    html = page(findings=rows)
+    assert "3 more" in html and all(f"<b>tile{number}</b>" in html for number in range(8))
+    assert "8 warnings" in html
+
+
+def test_a_page_without_findings_says_so():
+    text = text_of(page())
+    assert "Nothing was found." in text and "No image was left out." in text and "0 errors" in text
+
+
+def test_duplicates_in_another_dataset_are_warned_of():
+    row = {"first_dataset": "other", "first": "x", "second_dataset": "toy", "second": "a"}
+    row |= {"kind": "near", "distance": "3", "change": "mirrored"}
+    text = text_of(page(duplicates=[row]))
+    assert f"a : {likeness(row)} x of dataset 'other'" in text and "1 warning " in text
+
+
+def test_facts_are_gathered_from_the_table_of_images():
+    text = text_of(page(measures=measures(AGREED)))
+    for fact in ("images 2", "groups 2", "strata 2: Colon, Skin", "height x width 10 x 20 px", "mpp 0.25 to 0.5 µm"):
+        assert fact in text
+    assert "annotated 50.0% of the pixels" in text  # 200 of 2 * 200
+    assert "tissue 60% of the median image" in text
+    assert "two annotators agree Dice of nucleus pixels 0.850, PQ 0.600, mean of 2 images" in text
+    assert "two annotators" not in text_of(page())
+
+
+def test_classes_have_a_column_of_nuclei_only_where_some_were_counted():
+    assert "tumour 1 500 25.00% 1,234" in text_of(page())
+    bare = [row | {"nuclei": ""} for row in CLASSES]
+    assert '<th scope="col">nuclei</th>' not in page(classes=bare)
+
+
+def test_images_that_were_left_out_are_listed():
+    rows = [{"source": f"{name}.tif", "message": "is truncated"} for name in "pqrstu"]
+    text = text_of(page(skipped=rows))
+    assert "6 raw images could not be used" in text and "u.tif : is truncated" in text
+
+
+def test_licence_that_nobody_stated_is_said_to_be_so():
+    assert "licence not stated citation not stated" in text_of(page(description(licence="", citation="")))
+
+
+def test_names_from_the_data_are_text_whatever_they_hold(tmp_path):
+    picture = tmp_path / "<b>sheet.png"
+    write_image(picture, np.zeros((2, 3, 3), np.uint8))
+    about = description(EVIL, licence=EVIL, citation=EVIL, facts={EVIL: EVIL})
+    pair = {"first_dataset": EVIL, "first": EVIL, "second_dataset": "o", "second": EVIL}
+    html = page(
+        about,
+        findings=[finding("warning", EVIL, EVIL, EVIL)],
+        classes=[CLASSES[0] | {"class": EVIL}],
+        measures=[row | {"stratum": EVIL} for row in measures()],
+        skipped=[{"source": EVIL, "message": EVIL}],
+        duplicates=[pair | {"kind": "near", "distance": EVIL, "change": EVIL}],
+        pictures=[picture],
+    )
+    assert "<script" not in html.lower() and "<b>sheet" not in html
+    assert text_of(html).count(EVIL) >= 12
+
+
+def test_script_writes_one_page_that_loads_nothing(tmp_path):
+    tables = {
+        "findings": (FINDING_COLUMNS, [finding("info", "speck")]),
+        "folds": (FINDING_COLUMNS, [finding("warning", "class_missing", "tumour", "fold 1 has none")]),
+        "classes": (CLASS_COLUMNS, CLASSES),
+        "measures": (tuple(measures()[0]), measures()),
+        "skipped": (SKIPPED_COLUMNS, []),
+        "duplicates": (("first_dataset", "first", "second_dataset", "second", "kind", "distance", "change"), []),
+    }
+    for name, (columns, rows) in tables.items():
+        write_table(tmp_path / f"{name}.csv", columns, rows)
+    write_json(tmp_path / "dataset.json", vars(description()))
+    pictures = [tmp_path / "sheet.png", tmp_path / "sizes.png"]
+    for path in pictures:
+        write_image(path, np.zeros((4, 6, 3), np.uint8))
+    flags = [f"--{name}={tmp_path / name}.csv" for name in ("classes", "measures", "skipped", "duplicates")]
+    flags += ["--findings", str(tmp_path / "findings.csv"), str(tmp_path / "folds.csv")]
+    flags += [
+        f"--dataset={tmp_path / 'dataset.json'}",
+        "--picture",
+        *map(str, pictures),
+        f"--html={tmp_path / 'p.html'}",
+    ]
+    command = [sys.executable, str(ROOT / "scripts" / "write_inspection_page.py"), *flags]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    html = (tmp_path / "p.html").read_text(encoding="utf-8")
+    assert "fold 1 has none" in html and "1 warning" in html and "1 info" in html
+    assert [source[:22] for source in re.findall(r'(?:src|href)="([^"]*)"', html)] == ["data:image/png;base64,"] * 2
+    assert 'width="6" height="4"' in html and "Sizes of images and nuclei" in html
