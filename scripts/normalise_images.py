@@ -3,11 +3,13 @@
 import argparse
 import sys
 from collections import Counter
+from dataclasses import astuple
 from pathlib import Path
 
 from histoloom import plugins
 from histoloom.errors import run
 from histoloom.files import atomic_folder, digest_of, write_table
+from histoloom.findings import FINDING_COLUMNS
 from histoloom.formats.images import read_image, write_image
 from histoloom.prepared import part_rows, read_index, read_table
 from histoloom.progress import progress_bar
@@ -15,6 +17,7 @@ from histoloom.split.normalisation import (
     NORMALISED_COLUMNS,
     Normaliser,
     draw_reference,
+    normalisation_findings,
     normalised,
     table_row,
     write_normalised_index,
@@ -39,6 +42,8 @@ def main() -> None:
     write_table(arguments.table, NORMALISED_COLUMNS, table)
     if arguments.normalised_index:
         write_normalised_index(arguments.index, arguments.images, digests, arguments.normalised_index)
+    findings = normalisation_findings(table, arguments.fold)
+    write_table(arguments.findings, FINDING_COLUMNS, [astuple(finding) for finding in findings])
     states = Counter(row["state"] for row in table)
     print(f"{states['normalised']} images normalised, {states['fallback']} kept as they are", file=sys.stderr)
 
@@ -64,6 +69,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, required=True, help="number that the reference's pixels are drawn from")
     parser.add_argument("--images", type=Path, required=True, help="folder to write <name>.png into")
     parser.add_argument("--table", type=Path, required=True, help="table to write: state and stain vectors by image")
+    parser.add_argument("--findings", type=Path, required=True, help="findings to write: images kept as they are")
     parser.add_argument("--reference", type=Path, required=True, help="file to write: the reference's pixels (.npz)")
     parser.add_argument("--normalised-index", type=Path, help="index.csv to write that names the normalised images")
     return parser.parse_args()

@@ -12,9 +12,9 @@ from histoloom import plugins
 from histoloom.colour.stain import optical_density, tissue_mask
 from histoloom.files import digest_of, write_table
 from histoloom.formats.images import read_image, write_image
-from histoloom.prepared import INDEX_COLUMNS, read_index
+from histoloom.prepared import INDEX_COLUMNS, read_index, read_table
 from histoloom.split.normalisation import draw_reference, read_reference
-from tests.test_stain import PAIRS, inked, plain, stained, unit
+from tests.colour.test_stain import PAIRS, inked, plain, stained, unit
 
 METHODS = plugins.names("normalisers")
 SCRIPT = Path(__file__).parents[2] / "scripts" / "normalise_images.py"
@@ -45,6 +45,7 @@ def run_script(folder, monkeypatch, method="macenko", seed=7):
     flags = {"index": folder / "prepared" / "index.csv", "folds": folder / "folds.csv", "fold": 1, "method": method}
     flags |= {"seed": seed, "images": folder / "normalised", "table": folder / "normalised.csv"}
     flags |= {"reference": folder / "reference.npz", "normalised-index": folder / "fold1" / "index.csv"}
+    flags["findings"] = folder / "findings.csv"
     words = [text for key, value in flags.items() for text in (f"--{key}", str(value))]
     monkeypatch.setattr(sys, "argv", [str(SCRIPT), *words])
     runpy.run_path(str(SCRIPT), run_name="__main__")
@@ -59,6 +60,9 @@ def test_every_image_is_written_and_every_fallback_is_named(tmp_path, monkeypatc
     assert {name: row["state"] for name, row in table.items()} == {
         name: "fallback" if name in ("ink", "glass") else "normalised" for name in IMAGES
     }
+    (finding,) = read_table(tmp_path / "findings.csv")
+    assert (finding["severity"], finding["kind"], finding["subject"]) == ("warning", "not_normalised", "fold 1")
+    assert finding["message"].startswith("2 of 6 images (ink, glass) could not be normalised")
     assert {name: row["part"] for name, row in table.items()} == {name: part for name, (part, _) in IMAGES.items()}
     log = capsys.readouterr().err
     assert "ink: kept as it is: " in log

@@ -20,7 +20,7 @@ from histoloom.colour.stain import (
 )
 from histoloom.formats.images import read_image
 from histoloom.split.normalisation import normalised
-from tests.test_stain import PAIRS, UNUSABLE, stained, unit
+from tests.colour.test_stain import PAIRS, UNUSABLE, stained, unit
 
 METHODS = plugins.names("normalisers")
 REAL = Path(__file__).parents[3] / "shared" / "data" / "brecahad" / "images"

@@ -148,6 +148,7 @@ rule write_inspection_page:
         skipped="results/{dataset}/prepared/skipped.csv",
         findings="results/{dataset}/inspection/findings.csv",
         fold_findings="results/{dataset}/inspection/fold_findings.csv",
+        normalisation=study.split.normalisation_findings,
         classes="results/{dataset}/inspection/classes.csv",
         measures="results/{dataset}/inspection/images.csv",
         duplicates=f"results/report/{study.slug}/duplicates.csv",
@@ -174,7 +175,7 @@ rule write_inspection_page:
         python scripts/write_inspection_page.py \
             --dataset {input.description:q} \
             --skipped {input.skipped:q} \
-            --findings {input.findings:q} {input.fold_findings:q} \
+            --findings {input.findings:q} {input.fold_findings:q} {input.normalisation:q} \
             --classes {input.classes:q} \
             --measures {input.measures:q} \
             --duplicates {input.duplicates:q} \

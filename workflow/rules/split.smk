@@ -47,6 +47,7 @@ rule normalise:
         images=directory("results/{dataset}/fold{fold}/normalised/images"),
         index="results/{dataset}/fold{fold}/normalised/index.csv",
         table="results/{dataset}/fold{fold}/normalised/table.csv",
+        findings="results/{dataset}/fold{fold}/normalised/findings.csv",
         reference="results/{dataset}/fold{fold}/normalised/reference.npz",
     log:
         "logs/normalise/{dataset}/fold{fold}.log",
@@ -67,6 +68,7 @@ rule normalise:
             --images {output.images:q} \
             --normalised-index {output.index:q} \
             --table {output.table:q} \
+            --findings {output.findings:q} \
             --reference {output.reference:q} > {log:q} 2>&1
         """
 

@@ -12,11 +12,13 @@ from jaxtyping import Float, UInt8
 from histoloom.colour.stain import EstimateFailed, estimate_stains, stain_vectors, tissue_mask
 from histoloom.errors import InputError
 from histoloom.files import atomic_file, write_table
+from histoloom.findings import Finding
 from histoloom.formats.images import read_image
 from histoloom.prepared import INDEX_COLUMNS, IndexRow, read_table
 
 PIXELS_OF_AN_IMAGE = 10_000
 REFERENCE_IMAGES = 1_000
+NAMES_SHOWN = 3
 REFERENCE_PIXELS = 1_000_000  # at least 1,000 of each image, as many as an estimate needs
 VECTOR_COLUMNS = tuple(f"{stain}_{channel}" for stain in ("haematoxylin", "eosin") for channel in "rgb")
 NORMALISED_COLUMNS = (
@@ -117,6 +119,19 @@ def table_row(name: str, part: str, outcome: Outcome) -> Mapping[str, object]:
         for place, column in enumerate(VECTOR_COLUMNS)
     }
     return {"name": name, "part": part, "state": outcome.state, "reason": outcome.reason, **cells}
+
+
+def normalisation_findings(table: Sequence[Mapping[str, object]], fold: int) -> list[Finding]:
+    """A warning that counts and names the images of a fold that were kept as they are."""
+    kept = [str(row["name"]) for row in table if row["state"] == "fallback"]
+    if not kept:
+        return []
+    shown = ", ".join(kept[:NAMES_SHOWN]) + (", ..." if len(kept) > NAMES_SHOWN else "")
+    message = (
+        f"{len(kept)} of {len(table)} images ({shown}) could not be normalised and are used as they are; "
+        "normalised/table.csv says why; remove them, or normalise nothing"
+    )
+    return [Finding("warning", "not_normalised", f"fold {fold}", message)]
 
 
 def write_normalised_index(index: Path, images: Path, digests: Mapping[str, str], target: Path) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from histoloom.study.sections import section
+from histoloom.study.sections import fold_count, section
 from histoloom.study.workflow import code_with_plugins, fingerprint, flags
 
 
@@ -42,6 +42,13 @@ class Split:
     def tiles_flags(self, wildcards: Any) -> list[str]:
         """Flags of the tiles section."""
         return flags(section(self.config, "tiles", wildcards.dataset))
+
+    def normalisation_findings(self, wildcards: Any) -> list[str]:
+        """What normalisation of each fold could not do, where it is on."""
+        if section(self.config, "normalise", wildcards.dataset)["method"] == "none":
+            return []
+        folds = range(fold_count(section(self.config, "split", wildcards.dataset)))
+        return [f"results/{wildcards.dataset}/fold{fold}/normalised/findings.csv" for fold in folds]
 
     def index(self, wildcards: Any) -> str:
         """The table of images that a fold's network sees: the prepared ones, or the fold's normalised ones."""
