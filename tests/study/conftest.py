@@ -1,4 +1,4 @@
-"""A study laid over the default config, for the tests of what the check says."""
+"""A study laid over the default config, for the tests of what the check says; edits of a finished study's files."""
 
 from pathlib import Path
 
@@ -22,3 +22,20 @@ def study(tmp_path, monkeypatch):
         return config_problems([BASE, Path("study.yaml")], overrides or {})
 
     return problems
+
+
+@pytest.fixture
+def edit(finished):
+    """A function that changes a file of the module's `finished` study by (old, new), or makes it; undone afterwards."""
+    before = {}
+
+    def change(name, old="", new=""):
+        path = finished / name
+        before[path] = path.read_bytes() if path.exists() else None
+        text = path.read_text() if path.exists() else ""
+        assert old in text, name
+        path.write_text(text.replace(old, new, 1) if old else text + new)
+
+    yield change
+    for path, content in before.items():
+        path.unlink() if content is None else path.write_bytes(content)

@@ -55,13 +55,18 @@ def snakemake(folder, *arguments):
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
 
 
-def planned(folder, study=STUDY, targets=TARGETS):
-    """(rule, architecture) of all jobs that a dry run plans; the architecture is "" for rules without one."""
+def planned_jobs(folder, study, targets):
+    """(rule, what a dry run tells of the job) of all jobs that it plans."""
     (folder / "study.yaml").write_text(yaml.safe_dump(study))
     ended = snakemake(folder, "-n", "--configfile", "study.yaml", "--", *targets)
     assert ended.returncode == 0, ended.stdout + ended.stderr
-    jobs = re.findall(r"^(?:local)?rule (\w+):\n((?:    .*\n)*)", ended.stdout + ended.stderr, re.MULTILINE)
-    return {(rule, "".join(re.findall(r"(?:architecture|baseline)=(\w+)", body))) for rule, body in jobs}
+    return re.findall(r"^(?:local)?rule (\w+):\n((?:    .*\n)*)", ended.stdout + ended.stderr, re.MULTILINE)
+
+
+def planned(folder, study=STUDY, targets=TARGETS):
+    """(rule, architecture) of all jobs that a dry run plans; the architecture is "" for rules without one."""
+    jobs = planned_jobs(folder, study, targets)
+    return {(rule, "".join(re.findall(r"(?:architecture|baseline)=(\w+)", told))) for rule, told in jobs}
 
 
 def with_values(**sections):
@@ -152,23 +157,6 @@ def test_a_finished_study_plans_nothing(finished):
 def test_a_study_that_moved_plans_nothing(finished, tmp_path):
     moved = shutil.copytree(finished, tmp_path / "elsewhere", symlinks=True)
     assert planned(moved) == set()
-
-
-@pytest.fixture
-def edit(finished):
-    """A function that changes a file of the finished study by (old, new), or makes it; undone after the test."""
-    before = {}
-
-    def change(name, old="", new=""):
-        path = finished / name
-        before[path] = path.read_bytes() if path.exists() else None
-        text = path.read_text() if path.exists() else ""
-        assert old in text, name
-        path.write_text(text.replace(old, new, 1) if old else text + new)
-
-    yield change
-    for path, content in before.items():
-        path.unlink() if content is None else path.write_bytes(content)
 
 
 def test_comments_docstrings_and_new_plug_ins_rerun_nothing(finished, edit):

@@ -15,6 +15,8 @@ import numpy as np
 from jaxtyping import Int32, Num, UInt8
 
 from histoloom.errors import InputError
+from histoloom.formats.arrays import open_array, read_texts
+from histoloom.formats.images import LARGEST
 from histoloom.sample import Dataset, Sample
 
 CLASSES = ("background", "neoplastic", "inflammatory", "connective", "dead", "epithelial")
@@ -156,21 +158,13 @@ def _array(folder: Path, places: list[Path], name: str) -> Path:
     return found[0]
 
 
-def _open(path: Path) -> np.ndarray:
-    try:
-        return np.load(path, mmap_mode="r", allow_pickle=False)
-    except (ValueError, EOFError, OSError) as error:
-        reason = str(error).splitlines()[0][:120]
-        raise InputError(f"{path}: cannot be read as a .npy array ({reason}); download the file again") from error
-
-
 def _row(path: Path, row: int) -> np.ndarray:
     # Opened anew for each patch: a map kept open would let all pages read so far count as memory of the process.
-    return np.array(_open(path)[row])
+    return np.array(open_array(path)[row])
 
 
 def _checked(fold: Fold) -> Fold:
-    images, masks, types = _open(fold.images), _open(fold.masks), _open(fold.types)
+    images, masks, types = open_array(fold.images), open_array(fold.masks), open_array(fold.types)
     for path, array, channels in ((fold.images, images, 3), (fold.masks, masks, NUCLEUS_CHANNELS + 1)):
         if array.ndim != 4 or array.shape[3] != channels or array.dtype.kind not in "fiu":
             raise InputError(
@@ -187,9 +181,9 @@ def _checked(fold: Fold) -> Fold:
             f"{fold.folder}: arrays of unequal length: images.npy {len(images)}, masks.npy {len(masks)}, types.npy "
             f"{len(types)}; expected one row for each patch in all three; download the fold again"
         )
-    if _has_groups(fold) and _open(_groups(fold)).shape != types.shape:
+    if _has_groups(fold) and open_array(_groups(fold)).shape != types.shape:
         raise InputError(
-            f"{_groups(fold)}: shape {_open(_groups(fold)).shape}; expected one group for each of {len(types)} "
+            f"{_groups(fold)}: shape {open_array(_groups(fold)).shape}; expected one group for each of {len(types)} "
             "patches; write it again or remove it"
         )
     if images.shape[1:3] != masks.shape[1:3]:
@@ -201,10 +195,10 @@ def _checked(fold: Fold) -> Fold:
 
 
 def _items(root: Path, fold: Fold, mpp: float) -> list[partial[Sample]]:
-    tissues = np.array(_open(fold.types))
-    groups = np.array(_open(_groups(fold))) if _has_groups(fold) else np.full(len(tissues), "")
+    tissues = read_texts(fold.types)
+    groups = read_texts(_groups(fold)) if _has_groups(fold) else [""] * len(tissues)
     return [
-        partial(_sample, root, fold, row, mpp, str(tissue), str(group))
+        partial(_sample, root, fold, row, mpp, tissue, group)
         for row, (tissue, group) in enumerate(zip(tissues, groups, strict=True))
     ]
 
@@ -256,9 +250,9 @@ def _pixels(path: Path, row: int) -> UInt8[np.ndarray, "height width 3"]:
 def _ids(path: Path, row: int) -> np.ndarray:
     channels = _row(path, row)
     ids = channels[..., :NUCLEUS_CHANNELS]
-    if not np.isfinite(channels).all() or (ids < 0).any() or (ids % 1).any():
+    if not np.isfinite(channels).all() or (ids < 0).any() or (ids > LARGEST).any() or (ids % 1).any():
         raise InputError(
-            f"{path}: row {row} holds ids {ids.min():g} to {ids.max():g}; expected whole numbers from 0; "
+            f"{path}: row {row} holds ids {ids.min():g} to {ids.max():g}; expected whole numbers from 0 to {LARGEST}; "
             "download the file again"
         )
     return channels

@@ -146,6 +146,9 @@ def _list_problems(config: Mapping[str, Any], dataset: str) -> Iterator[Problem]
     if split.get("near_duplicates") == "join" and split.get("scheme") in ("official", "list"):
         key = _owner(config, "split", "near_duplicates", dataset)
         yield key, f"join; expected stop or warn, since scheme {split['scheme']} fixes the folds; change one of the two"
+    if split.get("repeats", 1) != 1 and split.get("scheme") in ("official", "list"):
+        key, given = _owner(config, "split", "repeats", dataset), split["repeats"]
+        yield key, f"{given}; expected 1, since scheme {split['scheme']} draws nothing; change one of the two"
 
 
 def _normalise_problems(config: Mapping[str, Any], dataset: str) -> Iterator[Problem]:

@@ -24,9 +24,12 @@ class Prepare:
             [file["url"], file["sha256"], "yes" if file.get("unpack", True) else "no"]
             for file in source.get("files", [])
         ]
-        own = ast.literal_eval(plugins.options("datasets", dataset["reader"])["licence"])
-        told = {"steps": source.get("steps", ""), "licence": dataset.get("options", {}).get("licence", own)}
-        return [*(word for file in files for word in ("--file", *file)), *flags({"root": root} | told)]
+        given, defaults = dataset.get("options", {}), plugins.options("datasets", dataset["reader"])
+        told = {key: given.get(key) or ast.literal_eval(defaults[key]) for key in ("licence", "citation")}
+        told["steps"] = source.get("steps", "")
+        # An empty word is lost on its way through Snakemake's quoting, and a flag without its word ends the script.
+        said = {key: text for key, text in told.items() if text}
+        return [*(word for file in files for word in ("--file", *file)), *flags({"root": root} | said)]
 
     def fetched(self, wildcards: Any) -> list[str]:
         """The receipt of a download, for a dataset that has to be downloaded or was."""

@@ -1,0 +1,42 @@
+"""NumPy's .npy files: opened without reading them into memory, and refused where they are damaged."""
+
+from pathlib import Path
+
+import numpy as np
+
+from histoloom.errors import InputError
+
+
+def open_array(path: Path) -> np.ndarray:
+    """The array of a .npy file as a read-only memory map.
+
+    Raises InputError for what is no whole .npy file, and for pickled objects, which could run code.
+    """
+    try:
+        array = np.load(path, mmap_mode="r", allow_pickle=False)
+        if not isinstance(array, np.memmap):
+            raise ValueError(f"it is a {type(array).__name__}")
+        if more := path.stat().st_size - array.offset - array.nbytes:  # its header was damaged, or two files are one
+            raise ValueError(f"{more} bytes more than its header says")
+    except Exception as error:  # NumPy raises some ten kinds for damaged headers, TokenError and OverflowError too
+        reason = (str(error).splitlines() or [type(error).__name__])[0][:120]
+        raise InputError(f"{path}: cannot be read as a .npy array ({reason}); download the file again") from error
+    return array
+
+
+def read_texts(path: Path) -> list[str]:
+    """The values of a .npy file of one dimension, texts or whole numbers, as texts.
+
+    Raises InputError as `open_array` does, for other values, and for what is no character, which no table could hold.
+    """
+    array = open_array(path)
+    try:
+        if array.dtype.kind not in "Uiu":
+            raise ValueError(f"values of type {array.dtype}")
+        texts = [str(value) for value in array]
+        "".join(texts).encode()  # fails for half of a surrogate pair
+    except ValueError as error:
+        raise InputError(
+            f"{path}: holds what is no text ({error}); expected a name in each place; write or download the file again"
+        ) from error
+    return texts
