@@ -7,7 +7,6 @@ Run it alone on the machine, after `make demo-data`. Each figure is the median o
 
 import argparse
 import json
-import multiprocessing
 import os
 import statistics
 import subprocess
@@ -17,8 +16,6 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
-
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "scripts"))
 
@@ -26,7 +23,6 @@ from histoloom.errors import run
 from histoloom.files import write_text
 
 RUNS = 3
-PATCHES = 400  # of 256 x 256 in float64: images 0.63 GB, masks 1.26 GB
 
 
 def main() -> None:
@@ -34,7 +30,7 @@ def main() -> None:
     parser.add_argument("--table", type=Path, required=True, help="Markdown file to write.")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        rows = [*snakemake_rows(Path(folder)), pannuke_row(Path(folder))]
+        rows = snakemake_rows(Path(folder))
     lines = ["# Limits", "", f"`python benchmarks/limits.py` on {os.cpu_count()} cores; medians of {RUNS} runs.", ""]
     lines += ["| what | measured | limit |", "|---|---|---|", *(f"| {' | '.join(row)} |" for row in rows), ""]
     write_text(arguments.table, "\n".join(lines))
@@ -68,43 +64,6 @@ def snakemake(*words: str, expected: int = 0) -> None:
     ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     if ended.returncode != expected:
         raise RuntimeError(ended.stdout[-2000:] + ended.stderr[-2000:])
-
-
-def pannuke_row(folder: Path) -> tuple[str, str, str]:
-    """Peak memory of preparing one PanNuke fold of 1.9 GB."""
-    arrays = folder / "pannuke" / "Fold 1"
-    # In a process of its own: a child's peak as Linux counts it begins with that of the process that starts it.
-    writer = multiprocessing.get_context("spawn").Process(target=write_fold, args=(arrays,))
-    writer.start()
-    writer.join()
-    size = sum(file.stat().st_size for file in arrays.iterdir())
-    out = {name: str(folder / "prepared" / name) for name in ("images", "masks", "instances", "index", "dataset")}
-    command = [sys.executable, str(ROOT / "scripts" / "prepare_dataset.py"), "--name", "p", "--reader", "pannuke"]
-    command += ["--root", str(arrays.parent), *(word for name, path in out.items() for word in (f"--{name}", path))]
-    peak = statistics.median(peak_bytes(command) for _ in range(RUNS))
-    return f"peak memory of preparing {size / 1e9:.1f} GB of PanNuke", f"{peak / 2**20:.0f} MiB", "never an array whole"
-
-
-def write_fold(arrays: Path) -> None:
-    """Write a PanNuke fold of random pixels and ids."""
-    arrays.mkdir(parents=True)
-    rng = np.random.default_rng(0)
-    for name, channels in (("images", 3), ("masks", 6)):
-        shape = (PATCHES, 256, 256, channels)
-        whole = np.lib.format.open_memmap(arrays / f"{name}.npy", "w+", np.float64, shape)
-        for patch in range(PATCHES):
-            whole[patch] = rng.integers(0, 256 if name == "images" else 2, shape[1:])
-        whole.flush()
-    np.save(arrays / "types.npy", np.array(["Breast"] * PATCHES, "<U13"))
-
-
-def peak_bytes(command: list[str]) -> int:
-    """Largest resident memory of a command."""
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    _, status, usage = os.wait4(process.pid, 0)
-    if status:
-        raise RuntimeError(f"{command}: ended with {status}")
-    return usage.ru_maxrss * 1024
 
 
 def seconds(what: Callable[[], None]) -> float:
