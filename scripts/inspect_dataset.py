@@ -87,7 +87,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--index", type=Path, required=True, help="Table of the prepared images (CSV).")
     parser.add_argument("--dataset", type=Path, required=True, help="Description of the dataset (JSON).")
     parser.add_argument("--duplicates", type=Path, required=True, help="Table of images that are alike (CSV).")
-    parser.add_argument("--skipped", type=Path, required=True, help="Table of raw images that were left out (CSV).")
+    parser.add_argument("--skipped", type=Path, required=True, help="Table of problems that left raw files out (CSV).")
     parser.add_argument("--examples", type=int, required=True, help="Number of images on the sheet, at least 1.")
     parser.add_argument("--findings", type=Path, required=True, help="Table of problems to write (CSV).")
     parser.add_argument("--classes", type=Path, required=True, help="Table of classes to write (CSV).")

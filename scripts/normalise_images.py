@@ -7,7 +7,8 @@ from dataclasses import astuple
 from pathlib import Path
 
 from histoloom import plugins
-from histoloom.errors import run
+from histoloom.colour.stain import EstimateFailed
+from histoloom.errors import InputError, run
 from histoloom.files import atomic_folder, digest_of, write_table
 from histoloom.findings import FINDING_COLUMNS
 from histoloom.formats.images import read_image, write_image
@@ -53,7 +54,14 @@ def fit(arguments: argparse.Namespace) -> Normaliser:
     method = plugins.load("normalisers", arguments.method)
     with progress_bar("reference", "images") as progress:
         reference = draw_reference(rows, arguments.seed, progress)
-    normalise = method(reference)
+    try:
+        normalise = method(reference)
+    except EstimateFailed as error:
+        raise InputError(
+            f"{arguments.folds}: the training images of fold {arguments.fold} give no reference for "
+            f"'{arguments.method}' ({error}); expected tissue of two stains in each; remove images of one colour, set "
+            "another normalise.method, or normalise nothing in this study"
+        ) from error
     write_reference(arguments.reference, arguments.method, reference)
     return normalise
 

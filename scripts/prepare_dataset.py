@@ -53,7 +53,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--instances", type=Path, required=True, help="Folder for nucleus ids (16-bit PNG).")
     parser.add_argument("--second-instances", type=Path, required=True, help="Folder for the second annotator's ids.")
     parser.add_argument("--index", type=Path, required=True, help="Table of the images to write (CSV).")
-    parser.add_argument("--skipped", type=Path, required=True, help="Table of the skipped images to write (CSV).")
+    parser.add_argument("--skipped", type=Path, required=True, help="Table of files left out to write (CSV).")
     parser.add_argument("--dataset", type=Path, required=True, help="Description of the dataset to write (JSON).")
     return parser.parse_args()
 

@@ -1,17 +1,16 @@
 """Share the images of a prepared dataset out among folds and parts, refuse leaks and say what the parts lack."""
 
 import argparse
-from collections.abc import Sequence
 from dataclasses import astuple
 from pathlib import Path
 
 from histoloom.errors import InputError, run
 from histoloom.files import write_table
-from histoloom.findings import FINDING_COLUMNS
+from histoloom.findings import FINDING_COLUMNS, Finding
 from histoloom.prepare.duplicates.pairs import Duplicate, read_duplicates
-from histoloom.prepared import read_description, read_index
+from histoloom.prepared import Description, read_description, read_index
 from histoloom.split.folds.clusters import check_known, joined_groups, pictures_of
-from histoloom.split.folds.fold_findings import fold_findings, joined_findings, repeat_findings
+from histoloom.split.folds.fold_findings import blank_findings, fold_findings, joined_findings, repeat_findings
 from histoloom.split.folds.leaks import check_leaks, near_findings
 from histoloom.split.folds.lists import split_list
 from histoloom.split.folds.members import FOLD_COLUMNS, Member
@@ -23,18 +22,27 @@ DRAWN = ("grouped", "proportions")  # the schemes that deal groups out themselve
 
 def main() -> None:
     arguments = parse()
-    check_choices(arguments)
-    material, classes, duplicates = read_material(arguments)
-    members = split(arguments, material)
-    findings = joined_findings(material.joined)
-    if arguments.near_duplicates == "warn":
-        findings += near_findings(members, material.index, duplicates)
-        duplicates = [pair for pair in duplicates if pair.kind == "identical"]
-    check_leaks(members, material.index, duplicates)
-    findings += fold_findings(members, material.index, classes, material.pixels)
-    findings += repeat_findings(members, arguments.fold_count if arguments.scheme != "proportions" else 1)
+    description = read_description(arguments.dataset)
+    try:
+        members, findings = share_out(arguments, description)
+    except InputError as error:  # of a study's datasets, the one in question
+        raise InputError(f"dataset '{description.name}': {error}") from error
     write_table(arguments.folds, FOLD_COLUMNS, map(astuple, members))
     write_table(arguments.fold_findings, FINDING_COLUMNS, map(astuple, findings))
+
+
+def share_out(arguments: argparse.Namespace, description: Description) -> tuple[list[Member], list[Finding]]:
+    check_choices(arguments)
+    material, duplicates = read_material(arguments, description)
+    members = split(arguments, material)
+    findings = joined_findings(material.joined) + blank_findings(duplicates)
+    if arguments.near_duplicates == "warn":
+        findings += near_findings(members, material.index, duplicates)
+        duplicates = [pair for pair in duplicates if pair.kind != "near"]
+    check_leaks(members, material.index, duplicates)
+    findings += fold_findings(members, material.index, description.classes, material.pixels)
+    findings += repeat_findings(members, arguments.fold_count if arguments.scheme != "proportions" else 1)
+    return members, findings
 
 
 def check_choices(arguments: argparse.Namespace) -> None:
@@ -52,14 +60,14 @@ def check_choices(arguments: argparse.Namespace) -> None:
         raise InputError("split.list: not set; expected a CSV with columns name,part for split.scheme: list; set it")
 
 
-def read_material(arguments: argparse.Namespace) -> tuple[Material, Sequence[str], list[Duplicate]]:
-    index, description = read_index(arguments.index), read_description(arguments.dataset)
+def read_material(arguments: argparse.Namespace, description: Description) -> tuple[Material, list[Duplicate]]:
+    index = read_index(arguments.index)
     pixels = read_class_pixels(arguments.measures, len(description.classes), index)
     duplicates = read_duplicates(arguments.duplicates, description.name)
     check_known(index, duplicates)
     joined = joined_groups(index, duplicates) if arguments.near_duplicates == "join" else {}
     material = Material(index, joined, pictures_of(index, duplicates), pixels, arguments.stratify)
-    return material, description.classes, duplicates
+    return material, duplicates
 
 
 def split(arguments: argparse.Namespace, material: Material) -> list[Member]:

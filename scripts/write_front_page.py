@@ -1,12 +1,14 @@
 """Write the front page of the report as reStructuredText with one block of HTML."""
 
 import argparse
+from dataclasses import asdict
 from pathlib import Path
 
 import yaml
 
 from histoloom.errors import run
 from histoloom.files import write_text
+from histoloom.prepare.duplicates.findings import shared_images
 from histoloom.prepared import read_description, read_table
 from histoloom.report.front_page import Section, render, restructured, section
 from histoloom.report.provenance import commit, data_digest, package_versions
@@ -53,7 +55,10 @@ def read_section(path: Path, arguments: argparse.Namespace, config: dict) -> Sec
         scores,
         differences,
         headline,
-        findings=[row for one in arguments.findings if one.parts[-3] == description.name for row in read_table(one)],
+        findings=[
+            *(row for one in arguments.findings if one.parts[-3] == description.name for row in read_table(one)),
+            *shared_pictures(description.name, arguments.duplicates),
+        ],
         warnings=warnings_of(config["datasets"][description.name], description.skipped),
         pictures={
             one.stem.removeprefix("examples_"): one for one in arguments.examples if one.parts[-3] == description.name
@@ -68,11 +73,16 @@ def rows_of(tables: list[Path], dataset: str) -> list[dict[str, str]]:
     return [row for table in tables for row in read_table(table) if row["dataset"] == dataset]
 
 
+def shared_pictures(dataset: str, duplicates: list[Path]) -> list[dict[str, str]]:
+    found = [finding for table in duplicates for finding in shared_images(dataset, read_table(table))]
+    return [asdict(finding) for finding in found]
+
+
 def warnings_of(dataset: dict, skipped: int) -> list[str]:
     warnings = []
     if skipped:
         warnings.append(
-            f"{skipped} raw image{'s were' if skipped > 1 else ' was'} bad and left out of all that follows; the "
+            f"For {skipped} problem{'s' if skipped > 1 else ''} raw files were left out of all that follows; the "
             "inspection page names them."
         )
     if dataset["split"]["validation"] == "images":
@@ -91,6 +101,7 @@ def parse() -> argparse.Namespace:
     add("--comparison", type=Path, nargs="+", required=True, metavar="CSV", help="comparisons, one per dataset")
     add("--examples", type=Path, nargs="*", default=[], metavar="PNG", help="<dataset>/figures/examples_<model>.png")
     add("--findings", type=Path, nargs="*", default=[], metavar="CSV", help="tables in <dataset>/inspection/")
+    add("--duplicates", type=Path, nargs="*", default=[], metavar="CSV", help="pictures that datasets share")
     add("--datasets", type=Path, nargs="+", required=True, metavar="JSON", help="dataset.json of each dataset")
     add("--indexes", type=Path, nargs="*", default=[], metavar="CSV", help="<dataset>/prepared/index.csv, for digests")
     add("--metric", required=True, metavar="NAME", help="headline metric; it must grow with quality")

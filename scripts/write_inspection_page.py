@@ -20,7 +20,6 @@ def main() -> None:
         classes=read_table(arguments.classes),
         measures=read_table(arguments.measures),
         skipped=read_table(arguments.skipped),
-        duplicates=read_table(arguments.duplicates),
         pictures=arguments.picture,
     )
     write_text(arguments.html, page)
@@ -33,8 +32,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--findings", **table, nargs="+", help="Findings of inspecting and of splitting.")
     parser.add_argument("--classes", **table, help="Table of classes.")
     parser.add_argument("--measures", **table, help="Table of images.")
-    parser.add_argument("--skipped", **table, help="Raw images that were left out.")
-    parser.add_argument("--duplicates", **table, help="Images that are alike in all datasets of the study.")
+    parser.add_argument("--skipped", **table, help="Problems that left raw files out.")
     parser.add_argument(
         "--picture", type=Path, required=True, nargs="+", metavar="PNG", help="Figures, in their order."
     )

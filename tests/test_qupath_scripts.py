@@ -154,7 +154,7 @@ def test_tiles_lie_as_the_reader_expects_them(tmp_path):
         ],
         tmp_path,
     )
-    assert "2 tiles with labels [Stroma, Tumor] = 1 to 2 at downsample 2.0" in results[0]["output"]
+    assert "2 tiles with labels [Stroma, Tumor, Ignore*] = 1 to 3 at downsample 2.0" in results[0]["output"]
     assert "no tile of 256 pixels touches an annotation" in results[3]["output"]
     assert "slide 1-tiles.json: is there from another image" in results[5]["error"]
     assert [index for index, result in enumerate(results) if "error" in result] == [5]
@@ -185,6 +185,34 @@ def test_tiles_lie_as_the_reader_expects_them(tmp_path):
         "slide 1-tiles.json",
         "slide 2-tiles.json",
     ]
+
+
+@needs_groovy
+def test_ignore_is_the_last_label_where_it_is_drawn(tmp_path):
+    drawn = ("Ignore*", "Tumor", "Stroma", "Ignore*", "Region*")
+    many = [f"class {number}" for number in range(254)]
+    crowded = tiles(tmp_path / "many", "downsample=2", f"classes={','.join(many)}", annotations=(*many, "Ignore*"))
+    results = run_cases(
+        [
+            tiles(tmp_path / "0", annotations=drawn),
+            tiles(tmp_path / "1", "downsample=2", "classes=Ignore*,Stroma,Tumor", annotations=drawn),
+            tiles(tmp_path / "2", "downsample=2", "classes=Stroma,Tumor,-Ignore*", annotations=drawn),
+            tiles(tmp_path / "3"),  # of the project's classes, but not drawn
+            crowded,
+        ],
+        tmp_path,
+    )
+    expected = [
+        ["Stroma", "Tumor", "Ignore*"],
+        ["Ignore*", "Stroma", "Tumor"],
+        ["Stroma", "Tumor"],
+        ["Stroma", "Tumor"],
+    ]
+    for number, names in enumerate(expected):
+        listed = json.loads((tmp_path / str(number) / "slide 1-tiles.json").read_text())["labels"]
+        labels = {entry["classification"]: entry["label"] for entry in listed}
+        assert labels == {"*Background*": 0} | {name: label for label, name in enumerate(names, 1)}
+    assert "with Ignore* that makes 255 labels; expected up to 254" in results[4]["error"]
 
 
 def test_the_readme_names_each_setting_of_each_script():

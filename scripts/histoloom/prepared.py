@@ -21,6 +21,7 @@ INDEX_COLUMNS = (
     "source",
     "sha256",
     "second_instances",
+    "truth_sha256",
 )
 SKIPPED_COLUMNS = ("source", "message")
 PARTS = ("train", "val", "test")
@@ -43,13 +44,14 @@ class IndexRow:
     source: str
     sha256: str
     second_instances: Path | None = None
+    truth_sha256: str = ""  # of mask and nucleus ids, so that what hangs on this table notices a changed annotation
 
 
 @dataclass(frozen=True)
 class Description:
     """What dataset.json holds: the classes (background first) and what a report must say of the data.
 
-    `skipped` is the number of raw images that were left out because they are bad.
+    `skipped` is the number of problems for which raw files were left out, the lines of skipped.csv.
     """
 
     name: str
@@ -115,4 +117,5 @@ def _index_row(row: dict[str, str], folder: Path) -> IndexRow:
         source=row["source"],
         sha256=row["sha256"],
         second_instances=folder / row["second_instances"] if row["second_instances"] else None,
+        truth_sha256=row["truth_sha256"],
     )

@@ -6,7 +6,8 @@
  *
  * Settings, each --args key=value: out (folder); downsample or pixel_size_um (micrometres); tile_px and overlap_px
  * (pixels of the tile); classes (label 1, 2, ... in this order, and drawn in this order: where two overlap, the later
- * one is seen; -Name leaves a class out). Label 0 is where none of them is drawn.
+ * one is seen; -Name leaves a class out). Where Ignore* is drawn it is the last label, above all others, so that what
+ * it covers is no class here either. Label 0 is where none of them is drawn.
  * See README.md beside this file. For QuPath 0.5 and newer.
  */
 import static qupath.lib.scripting.QP.*
@@ -91,7 +92,13 @@ def chosenClasses(text, imageName) {
     if (forgotten)
         stop("${imageName}: has annotations ${forgotten} that 'classes' lacks; expected each class; " +
             "add it, or leave it out with -${forgotten.keySet().first()}")
-    return chosen
+    // Left out unasked, it would let what it lies upon show through, which GeoJSON of the same image does not.
+    def ignored = drawn.findAll { it.equalsIgnoreCase('Ignore*') && !(it in chosen) && !(it in dropped) }.unique().sort()
+    def labels = chosen + ignored
+    if (labels.size() > 254)
+        stop("classes=${text}: with ${ignored.join(', ')} that makes ${labels.size()} labels; expected up to 254; " +
+            'name fewer')
+    return labels
 }
 
 /** Full-resolution pixels for each pixel of a tile, given or from the pixel size. */

@@ -127,6 +127,66 @@ def test_pixel_size_of_plain_tiff(tmp_path, options, mpp):
         assert slide.mpp == (pytest.approx(mpp) if mpp else None)
 
 
+@pytest.mark.parametrize(
+    ("options", "mpp"),
+    [
+        ({"metadata": {"axes": "YXS", "PhysicalSizeX": 0.25, "PhysicalSizeXUnit": "µm"}, "ome": True}, 0.25),
+        ({"metadata": {"axes": "YXS", "PhysicalSizeX": 250, "PhysicalSizeXUnit": "nm"}, "ome": True}, 0.25),
+        ({"metadata": None, "resolution": (20_000, 20_000), "resolutionunit": 3}, 0.5),
+        ({"metadata": None, "resolution": (72, 72), "resolutionunit": 2}, None),
+        ({"metadata": None}, None),
+    ],
+)
+def test_pixel_size_of_tiled_tiff(tmp_path, options, mpp):
+    tifffile.imwrite(tmp_path / "a.ome.tif", noise(128, 128), photometric="rgb", tile=(64, 64), **options)
+    assert openslide.OpenSlide.detect_format(tmp_path / "a.ome.tif") == "generic-tiff"
+    with Slide(tmp_path / "a.ome.tif") as slide:
+        assert slide.mpp == (pytest.approx(mpp) if mpp else None)
+
+
+def with_bounds(path: Path, monkeypatch, **bounds) -> np.ndarray:
+    """A slide of 320 x 256 pixels and two levels that states `bounds`, as those of MRXS do; gives its pixels."""
+    pixels = noise(256, 320)
+    half = pixels.reshape(128, 2, 160, 2, 3).mean((1, 3)).astype(np.uint8)
+    with tifffile.TiffWriter(path) as file:
+        options = {"photometric": "rgb", "tile": (64, 64), "metadata": None}
+        file.write(pixels, **options)
+        file.write(half, subfiletype=1, **options)
+    stated = {f"openslide.bounds-{name}": str(value) for name, value in bounds.items()}
+
+    class Bounded(openslide.OpenSlide):
+        properties = property(lambda self: stated | {"openslide.vendor": "mirax", "openslide.mpp-x": "0.25"})
+
+    monkeypatch.setattr("histoloom.formats.slides.openslide.OpenSlide", Bounded)
+    return pixels
+
+
+def test_a_slide_with_bounds_is_what_lies_in_them(tmp_path, monkeypatch):
+    pixels = with_bounds(tmp_path / "a.tif", monkeypatch, x=30, y=18, width=200, height=150)[18:168, 30:230]
+    monkeypatch.setattr("histoloom.formats.slides.BLOCK_PX", 64)
+    with Slide(tmp_path / "a.tif") as slide:
+        assert (slide.width, slide.height, slide.mpp) == (200, 150, 0.25)
+        assert slide._source.factors == [1, 2]  # levels are those of the whole file
+        assert (slide.read(0, 0, 200, 150) == pixels).all()
+        assert (slide.read(101, 7, 90, 80) == pixels[7:87, 101:191]).all()
+        # Read from the second level, whose pixels these bounds do not cut.
+        quarter = pixels[:148].reshape(37, 4, 50, 4, 3).mean((1, 3))
+        assert np.abs(slide.read(0, 0, 50, 37, downsample=4) - quarter).max() <= 1.5
+        assert np.abs(slide.read(11, 5, 20, 30, downsample=4) - quarter[5:35, 11:31]).max() <= 1.5
+
+
+def test_bounds_count_only_where_all_four_are_stated(tmp_path, monkeypatch):
+    pixels = with_bounds(tmp_path / "a.tif", monkeypatch, x=30, y=18, width=200)
+    with Slide(tmp_path / "a.tif") as slide:
+        assert (slide.read(0, 0, 320, 256) == pixels).all()
+
+
+def test_bounds_reach_no_further_than_the_slide(tmp_path, monkeypatch):
+    with_bounds(tmp_path / "a.tif", monkeypatch, x=30, y=18, width=291, height=500)
+    with Slide(tmp_path / "a.tif") as slide:
+        assert (slide.width, slide.height) == (290, 238)
+
+
 def test_16_bit_tiles_are_refused_and_not_squeezed(tmp_path):
     tifffile.imwrite(tmp_path / "a.tif", noise(64, 64).astype(np.uint16) * 257, photometric="rgb", tile=(64, 64))
     with Slide(tmp_path / "a.tif") as slide, pytest.raises(InputError, match=r"a\.tif"):

@@ -198,7 +198,7 @@ def test_nucleus_map_of_another_size_is_refused(tmp_path):
     save(tmp_path / "masks" / "a.png", sound_mask())
     save(tmp_path / "ids" / "a.png", sound_mask().T.copy())
     (read,) = folder(tmp_path, classes=CLASSES, nuclei="ids").items
-    with pytest.raises(InputError, match=r"ids/a\.png: nucleus map is 24x32 px .*32x24.*looks transposed"):
+    with pytest.raises(InputError, match=r"ids/a\.png: nucleus map is 32x24, its image .*24x32.*looks transposed"):
         read()
 
 
@@ -281,7 +281,7 @@ def mixed_folder(root: Path) -> Dataset:
 
 
 def test_bad_images_stop_the_preparation_and_leave_nothing(tmp_path):
-    with pytest.raises(InputError, match="dataset 'lab': 2 of 3 images are bad"):
+    with pytest.raises(InputError, match="dataset 'lab': 2 problems with its files, beside 1 sound images"):
         prepare(tmp_path / "out", mixed_folder(tmp_path / "raw"))
     assert not (tmp_path / "out" / "index.csv").exists()
 

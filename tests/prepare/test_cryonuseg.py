@@ -147,8 +147,8 @@ def test_the_table_tells_patient_and_micrometres_per_pixel(root):
 def test_a_workbook_is_named_with_the_cure(root):
     (root / "Selected_WSIs.xlsx").write_bytes(b"PK")
     assert cryonuseg(root, second="none").warnings == (
-        "no selected_wsis.csv: micrometres per pixel are unknown, and each tile counts as a patient; "
-        "save Selected_WSIs.xlsx as selected_wsis.csv",
+        "only Selected_WSIs.xlsx is there, which is not read: micrometres per pixel are unknown, and each tile counts "
+        "as a patient; save it as selected_wsis.csv in a spreadsheet program",
     )
     assert (only(root).mpp, only(root).group) == (None, NAME)
 
@@ -163,8 +163,9 @@ BAD_TABLES = {
 @pytest.mark.parametrize("rows, message", BAD_TABLES.values(), ids=BAD_TABLES.keys())
 def test_bad_table_is_refused(rows, message, root):
     (root / "selected_wsis.csv").write_text(HEADER + rows)
-    with pytest.raises(InputError, match=message):
+    with pytest.raises(InputError, match=message) as error:
         cryonuseg(root)
+    assert str(error.value).startswith(f"{root / 'selected_wsis.csv'}: ")
 
 
 def test_table_without_its_columns_is_refused(root):
@@ -184,7 +185,7 @@ def test_size_conflict_names_both_files_and_sizes(root):
         only(root)
     assert str(error.value) == (
         f"{labels}: nucleus map is 60x40, its image {root / 'tissue images' / NAME}.tif is 40x60; expected one size "
-        "(height x width); export both again at one downsample, or remove both"
+        "(height x width); looks transposed: exchange its rows and columns"
     )
 
 
@@ -198,8 +199,9 @@ BAD_LABELS = {
     "colours": (np.zeros((40, 60, 3), np.uint8), r"expected .*nucleus ids"),
     "nucleus or not": (
         (squares(id1=(0, 0), id2=(20, 20)) > 0).astype(np.uint8) * 255,
-        "holds only 0 and 255, in several places; expected one number for each nucleus",
+        "holds only 0 and 255, in 2 places; expected one number for each nucleus; give the nucleus map, not the mask",
     ),
+    "0 and 1": ((squares(id1=(0, 0), id2=(20, 20)) > 0).astype(np.uint8), "holds only 0 and 1, in 2 places"),
     "fractions": (np.full((40, 60), 0.5, np.float32), r"expected .*integer grey"),
 }
 

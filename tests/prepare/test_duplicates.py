@@ -188,7 +188,17 @@ def test_blank_tiles_are_not_near_each_other_and_only_equal_ones_are_told(tmp_pa
     glass = 238 + 3 * specks / specks.std()
     images = {f"n{n}": (glass + random.normal(0, 1, (256, 256, 3))).astype(np.uint8) for n in range(6)}
     images |= {name: np.full((256, 256, 3), 240, np.uint8) for name in "ab"}
-    assert found_in(tmp_path, images) == [("a", "b", "identical", "none")]
+    assert found_in(tmp_path, images) == [("a", "b", "blank", "none")]
+
+
+def test_uniform_tissue_is_no_blank_picture(tmp_path):
+    """Pink of one colour may be a copy, glass and black padding may not; neither has a near one."""
+    colours = {"pink": (200, 120, 160), "glass": (243, 241, 244), "padding": (0, 0, 0)}
+    images = {f"{name}{n}": np.full((64, 64, 3), colour, np.uint8) for name, colour in colours.items() for n in "12"}
+    kinds = {first: kind for first, _, kind, _ in found_in(tmp_path, images)}
+    assert kinds == {"pink1": "identical", "glass1": "blank", "padding1": "blank"}
+    grey = cv2.cvtColor(cv2.cvtColor(tissue(5), cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)  # no colour, so no tissue
+    assert found_in(tmp_path / "grey", {"a": grey, "b": grey}) == [("a", "b", "identical", "none")]
 
 
 def test_the_order_of_the_pictures_changes_nothing(tmp_path):
@@ -209,10 +219,15 @@ def test_pairs_do_not_hang_on_the_size_of_blocks(monkeypatch):
     assert near_pairs(marks) == whole
 
 
-def test_a_flood_of_copies_is_refused(monkeypatch):
+def test_a_flood_of_copies_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(duplicates, "MAX_CANDIDATES", 20)
     with pytest.raises(InputError, match="more than 20 pairs of images look alike; expected a dataset of different"):
         near_pairs([fingerprint(jpeg(tissue(11), quality)) for quality in range(80, 90)])
+    copies = pictures(tmp_path, {f"q{quality}": jpeg(tissue(11), quality) for quality in range(80, 90)}, "lab")
+    with pytest.raises(InputError, match=r"^dataset lab: more than 20 pairs"):
+        find_duplicates(copies)
+    with pytest.raises(InputError, match=r"^datasets lab, other: more than 20 pairs"):
+        find_duplicates(copies + pictures(tmp_path, {"a": tissue(12)}, "other"))
 
 
 def test_no_picture_and_one_picture_have_no_pair(tmp_path):

@@ -139,7 +139,26 @@ def test_nuclei_are_read_where_a_folder_of_them_is_named(tmp_path):
     save(tmp_path / "a_mask.png", np.full((2, 2), 255, np.uint8))
     save(tmp_path / "ids" / "a.tif", np.array([[0, 300], [7, 7]], np.uint16))
     sample = only(tmp_path, images=".", masks=".", mask_suffix="_mask", nuclei="ids")
-    assert sample.instances.tolist() == [[0, 300], [7, 7]]
+    assert sample.instances.tolist() == [[0, 2], [1, 1]]
+    assert dict(sample.counts) == {"nuclei": 2, "renumbered_nuclei": 2, "nuclei_in_pieces": 0}
+
+
+def test_large_nucleus_ids_are_numbered_and_counted_beside_unlisted_pixels(tmp_path):
+    save_pair(tmp_path, "a", np.array([[0, 9], [0, 255]], np.uint8))
+    save(tmp_path / "ids" / "a.tif", np.array([[70_000, 0], [2, 70_000]], np.int32))
+    sample = only(tmp_path, nuclei="ids", unlisted="ignore")
+    assert sample.instances.tolist() == [[2, 0], [1, 2]]
+    assert sample.counts["unlisted_px"] == 1 and sample.counts["nuclei"] == 2
+
+
+@pytest.mark.parametrize("white", [1, 255])
+def test_a_mask_in_place_of_a_nucleus_map_is_refused(tmp_path, white):
+    save_pair(tmp_path, "a", np.zeros((5, 5), np.uint8))
+    save(tmp_path / "ids" / "a.png", np.uint8(white) * np.array([[1, 1, 0, 0, 1]] * 5, np.uint8))
+    with pytest.raises(InputError, match=rf"ids/a.png: holds only 0 and {white}, in 2 places; expected one number"):
+        only(tmp_path, nuclei="ids")
+    save(tmp_path / "ids" / "a.png", np.uint8(white) * np.array([[1, 1, 1, 0, 0]] * 5, np.uint8))
+    assert only(tmp_path, nuclei="ids").instances.max() == 1  # a single nucleus may bear any number
 
 
 def test_image_without_nuclei_is_a_problem_where_nuclei_are_named(tmp_path):

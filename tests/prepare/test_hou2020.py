@@ -137,7 +137,7 @@ def test_size_conflict_names_both_files_and_sizes(tmp_path):
         list(hou2020(tmp_path))
     assert str(error.value) == (
         f"{mask}: nucleus map is 30x20, its image {mask.with_name('7_crop.png')} is 20x30; expected one size "
-        "(height x width); export both again at one downsample, or remove both"
+        "(height x width); looks transposed: exchange its rows and columns"
     )
 
 

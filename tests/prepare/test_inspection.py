@@ -147,9 +147,15 @@ def test_near_duplicates_matter_only_across_groups():
     assert finding.message.startswith("nearly the same picture (mirrored, 7 hash bits differ) as b, groups 'case 1'")
 
 
+def test_equal_blank_tiles_are_no_duplicates():
+    assert kinds(four(), duplicates=[pair("a", "b", kind="blank")]) == []
+    assert kinds(four(), duplicates=[pair("a", "b")]) == [("warning", "duplicate", "a")]
+
+
 def test_pairs_with_another_dataset_are_told_to_each_side_and_not_here():
     shared = pair("a", "x") | {"second_dataset": "other"}
     assert kinds(four(), duplicates=[shared]) == []
+    assert list(shared_images("other", [shared | {"kind": "blank"}])) == []
     (here,), (there,) = (list(shared_images(name, [shared, pair("a", "b")])) for name in ("toy", "other"))
     assert (here.subject, there.subject) == ("a", "x")
     assert here.message.startswith("same pixels as x of dataset 'other'")

@@ -154,6 +154,7 @@ BAD_PANNUKE = {
     "scaled": ({"images": np.full((2, 4, 5, 3), 0.5)}, r"images.npy: row 0 .*multiply the images by 255"),
     "negative id": ({"masks": np.full((2, 4, 5, 6), -2.0)}, r"masks.npy: row 0 holds ids -2 to -2; expected whole"),
     "half id": ({"masks": np.full((2, 4, 5, 6), 1.5)}, r"masks.npy: row 0 holds ids 1.5 to 1.5; expected whole"),
+    "huge id": ({"masks": np.full((2, 4, 5, 6), 2.0**31)}, r"masks.npy: row 0 holds ids 2.*to 2147483647; download"),
     "endless id": ({"masks": np.full((2, 4, 5, 6), np.inf)}, r"masks.npy: row 0 holds ids inf"),
 }
 

@@ -144,8 +144,8 @@ def test_every_bad_image_is_named_before_the_dataset_is_refused(tmp_path):
         write(tmp_path, with_damage(), tell=told.append)
     assert [message.split(":")[0] for message in told] == ["raw/d.tif", "raw/b.tif"]
     assert str(error.value) == (
-        "dataset 'demo': 2 of 4 images are bad; expected none; mend or remove them (all are named above), or set "
-        "prepare.on_bad_image: skip. The first:\nraw/d.tif: has no mask; add it"
+        "dataset 'demo': 2 problems with its files, beside 2 sound images; expected none; mend or remove these files "
+        "(all are named above), or set prepare.on_bad_image: skip. The first:\nraw/d.tif: has no mask; add it"
     )
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
 
@@ -162,7 +162,7 @@ def test_skipped_images_are_left_out_listed_and_counted(tmp_path):
 
 def test_dataset_of_bad_images_alone_is_refused_even_when_they_may_be_skipped(tmp_path):
     data = Dataset(("background", "tumour"), [damaged], "CC0", "nobody")
-    with pytest.raises(InputError, match="dataset 'demo': none of 1 images is sound; expected at least one"):
+    with pytest.raises(InputError, match="dataset 'demo': no sound image, 1 problem; expected at least one"):
         write(tmp_path, data, on_bad_image="skip")
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
 
@@ -170,6 +170,19 @@ def test_dataset_of_bad_images_alone_is_refused_even_when_they_may_be_skipped(tm
 def test_refused_ids_leave_no_file_of_their_image(tmp_path):
     write(tmp_path, dataset(sample(), sample("b", instances=np.full((6, 8), 70_000, np.int32))), on_bad_image="skip")
     assert {path.name for path in tmp_path.glob("*/*.png")} == {"tile_1.png"}
+
+
+def test_refused_ids_of_a_second_annotator_leave_no_file_and_free_the_name(tmp_path):
+    bad = sample("b", source="bad.tif", second_instances=np.full((6, 8), 70_000, np.int32))
+    write(tmp_path, dataset(sample(), bad, sample("b", source="good.tif")), on_bad_image="skip")
+    assert [row.source for row in read_index(tmp_path / "index.csv")] == ["tile 1.tif (tile 1)", "good.tif"]
+    assert {path.relative_to(tmp_path).as_posix() for path in tmp_path.glob("*instances/*.png")} == {
+        "instances/tile_1.png",
+        "instances/b.png",
+    }
+    (skipped,) = read_table(tmp_path / "skipped.csv")
+    assert skipped["source"] == "bad.tif"
+    assert skipped["message"].startswith("second nucleus map holds ids 70000 to 70000; expected 0 to 65535")
 
 
 SMALL = np.zeros((5, 8), np.uint8)
@@ -183,7 +196,7 @@ BAD = {
     "some ids": ([sample(), sample("b", instances=None)], r"b.tif: has no nucleus ids, unlike the images before it"),
     "many ids": (
         [sample(instances=np.full((6, 8), 70_000, np.int32))],
-        r"nucleus ids reach 70000; expected 0 to 65535",
+        r"tile 1.tif: nucleus map holds ids 70000 to 70000; expected 0 to 65535; cut the image",
     ),
     "no sample": ([], r"dataset 'demo': the reader 'toy' found no image; expected at least one; check 'root'"),
 }
@@ -263,7 +276,7 @@ def test_script_names_each_bad_image_in_the_log(tmp_path):
     assert stopped.returncode == 1
     for name in ("Case_1-01", "Case_3-01"):
         assert f"bad image: {tmp_path}/raw/images/{name}.png" in stopped.stderr
-    assert "error: dataset 'toy': 2 of 3 images are bad" in stopped.stderr
+    assert "error: dataset 'toy': 2 problems with its files, beside 1 sound images" in stopped.stderr
     assert run_script(tmp_path / "out", *flags, "--on-bad-image", "skip").returncode == 0
     assert [row.name for row in read_index(tmp_path / "out" / "index.csv")] == ["Case_2-01"]
 

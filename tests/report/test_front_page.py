@@ -1,6 +1,7 @@
 """The front page: what it may say by the interval, and that no name can break it."""
 
 import base64
+import runpy
 import subprocess
 from dataclasses import replace
 from html.parser import HTMLParser
@@ -330,3 +331,10 @@ def test_a_missing_package_is_said_to_be_missing():
 def test_the_digests_of_the_data_are_on_the_page():
     text = words(usual_page(digest="0123", raw_digest="4567"))
     assert "prepared images, SHA-256 0123" in text and "raw data, digest 4567" in text
+
+
+@pytest.mark.parametrize("skipped, expected", [(0, []), (1, ["For 1 problem raw"]), (3, ["For 3 problems raw"])])
+def test_problems_that_left_files_out_are_counted_on_the_page(skipped, expected):
+    script = runpy.run_path(str(Path(__file__).parents[2] / "scripts" / "write_front_page.py"))
+    lines = script["warnings_of"]({"split": {"validation": "groups"}}, skipped)
+    assert [line.split(" files")[0] for line in lines] == expected

@@ -11,7 +11,6 @@ import numpy as np
 from histoloom.files import write_json, write_table
 from histoloom.findings import FINDING_COLUMNS
 from histoloom.formats.images import write_image
-from histoloom.prepare.duplicates.findings import likeness
 from histoloom.prepare.inspection.measure_tables import CLASS_COLUMNS
 from histoloom.prepared import SKIPPED_COLUMNS, Description
 from histoloom.report.inspection_page import finding_groups, inspection_page
@@ -45,7 +44,7 @@ def measures(agreed=(("", ""), ("", ""))) -> list[dict[str, str]]:
 
 
 def page(about: Description | None = None, **changes) -> str:
-    tables = {"findings": [], "classes": CLASSES, "measures": measures(), "skipped": [], "duplicates": []}
+    tables = {"findings": [], "classes": CLASSES, "measures": measures(), "skipped": []}
     return inspection_page(TEMPLATE, about or description(), **{**tables, "pictures": [], **changes})
 
 
@@ -75,14 +74,7 @@ def test_many_findings_of_a_kind_are_folded_away_but_all_are_there():
 
 def test_a_page_without_findings_says_so():
     text = text_of(page())
-    assert "Nothing was found." in text and "No image was left out." in text and "0 errors" in text
-
-
-def test_duplicates_in_another_dataset_are_warned_of():
-    row = {"first_dataset": "other", "first": "x", "second_dataset": "toy", "second": "a"}
-    row |= {"kind": "near", "distance": "3", "change": "mirrored"}
-    text = text_of(page(duplicates=[row]))
-    assert f"a : {likeness(row)} x of dataset 'other'" in text and "1 warning " in text
+    assert "Nothing was found." in text and "No file was left out." in text and "0 errors" in text
 
 
 def test_facts_are_gathered_from_the_table_of_images():
@@ -104,7 +96,7 @@ def test_classes_have_a_column_of_nuclei_only_where_some_were_counted():
 def test_images_that_were_left_out_are_listed():
     rows = [{"source": f"{name}.tif", "message": "is truncated"} for name in "pqrstu"]
     text = text_of(page(skipped=rows))
-    assert "6 raw images could not be used" in text and "u.tif : is truncated" in text
+    assert "6 problems left raw files out" in text and "u.tif : is truncated" in text
 
 
 def test_licence_that_nobody_stated_is_said_to_be_so():
@@ -115,18 +107,16 @@ def test_names_from_the_data_are_text_whatever_they_hold(tmp_path):
     picture = tmp_path / "<b>sheet.png"
     write_image(picture, np.zeros((2, 3, 3), np.uint8))
     about = description(EVIL, licence=EVIL, citation=EVIL, facts={EVIL: EVIL})
-    pair = {"first_dataset": EVIL, "first": EVIL, "second_dataset": "o", "second": EVIL}
     html = page(
         about,
         findings=[finding("warning", EVIL, EVIL, EVIL)],
         classes=[CLASSES[0] | {"class": EVIL}],
         measures=[row | {"stratum": EVIL} for row in measures()],
         skipped=[{"source": EVIL, "message": EVIL}],
-        duplicates=[pair | {"kind": "near", "distance": EVIL, "change": EVIL}],
         pictures=[picture],
     )
     assert "<script" not in html.lower() and "<b>sheet" not in html
-    assert text_of(html).count(EVIL) >= 12
+    assert text_of(html).count(EVIL) >= 9
 
 
 def test_script_writes_one_page_that_loads_nothing(tmp_path):
@@ -136,7 +126,6 @@ def test_script_writes_one_page_that_loads_nothing(tmp_path):
         "classes": (CLASS_COLUMNS, CLASSES),
         "measures": (tuple(measures()[0]), measures()),
         "skipped": (SKIPPED_COLUMNS, []),
-        "duplicates": (("first_dataset", "first", "second_dataset", "second", "kind", "distance", "change"), []),
     }
     for name, (columns, rows) in tables.items():
         write_table(tmp_path / f"{name}.csv", columns, rows)
@@ -144,7 +133,7 @@ def test_script_writes_one_page_that_loads_nothing(tmp_path):
     pictures = [tmp_path / "sheet.png", tmp_path / "sizes.png"]
     for path in pictures:
         write_image(path, np.zeros((4, 6, 3), np.uint8))
-    flags = [f"--{name}={tmp_path / name}.csv" for name in ("classes", "measures", "skipped", "duplicates")]
+    flags = [f"--{name}={tmp_path / name}.csv" for name in ("classes", "measures", "skipped")]
     flags += ["--findings", str(tmp_path / "findings.csv"), str(tmp_path / "folds.csv")]
     flags += [
         f"--dataset={tmp_path / 'dataset.json'}",

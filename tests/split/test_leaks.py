@@ -74,7 +74,7 @@ def test_identical_pixels_under_another_name_are_refused(twin, part):
 def test_identical_pixels_in_train_and_val_are_refused_with_the_cure():
     with pytest.raises(InputError, match=r"'a' \(train\) and 'b' \(val\), groups 'one' and 'two'") as caught:
         check_leaks(SOUND, with_pixels("a", "b"))
-    assert "remove one of the two from the dataset (two blank tiles are identical too)" in str(caught.value)
+    assert "remove one of the two from the dataset, or set split.near_duplicates: join" in str(caught.value)
 
 
 def test_identical_pixels_within_one_part_pass():
@@ -150,8 +150,8 @@ GOLDEN = {
         with_pixels("a", "c")[:3],
         [],
         "folds.csv: fold 0 has identical pixels in two parts: 'a' (test) and 'c' (train), groups 'one' and 'three'; "
-        "expected each picture in one part;\nremove one of the two from the dataset (two blank tiles are identical "
-        "too), or set split.near_duplicates: join with scheme grouped or proportions\n"
+        "expected each picture in one part;\nremove one of the two from the dataset, or set split.near_duplicates: "
+        "join with scheme grouped or proportions\n"
         "'a' is raw/a.tif, tested in fold 0; 'c' is raw/c.tif, tested in fold 2",
     ),
     "near": (
@@ -300,7 +300,7 @@ def test_the_script_writes_folds_that_later_stages_read(tmp_path):
 def test_the_script_refuses_a_leak_and_leaves_nothing(kind, tmp_path):
     done = split_by_script(tmp_path, INDEX[:3], [near("a", "b", kind=kind)])
     assert done.returncode == 1
-    assert done.stderr.startswith(f"error: folds.csv: fold 0 has {kind}")
+    assert done.stderr.startswith(f"error: dataset 'toy': folds.csv: fold 0 has {kind}")
     assert "raw/a.tif, tested in fold" in done.stderr and "raw/b.tif, tested in fold" in done.stderr
     assert len(done.stderr.splitlines()) <= 4
     assert not {"folds.csv", "findings.csv"} & {path.name for path in tmp_path.iterdir()}
@@ -326,7 +326,7 @@ def test_join_keeps_the_groups_of_near_duplicates_together(tmp_path):
 def test_pairs_with_other_datasets_are_no_leak_of_this_one(tmp_path):
     pairs = [Duplicate("other", "a", "toy", "b", "identical", 0, "none")]
     assert split_by_script(tmp_path, INDEX[:3], pairs).returncode == 0
-    with pytest.raises(InputError, match=r"duplicates.csv: kind 'close'; expected identical or near"):
+    with pytest.raises(InputError, match=r"duplicates.csv: kind 'close'; expected one of identical, blank, near"):
         write_table(tmp_path / "duplicates.csv", DUPLICATE_COLUMNS, [astuple(near("a", "b", kind="close"))])
         read_duplicates(tmp_path / "duplicates.csv", "toy")
 
@@ -343,3 +343,42 @@ def test_pairs_with_other_datasets_are_no_leak_of_this_one(tmp_path):
 def test_choices_that_do_not_go_together_are_refused(changes, message, tmp_path):
     done = split_by_script(tmp_path, INDEX[:3], **changes)
     assert (done.returncode, message in done.stderr) == (1, True), done.stderr
+    assert done.stderr.startswith("error: dataset 'toy': split.")
+
+
+def test_too_few_groups_are_told_with_the_dataset(tmp_path):
+    done = split_by_script(tmp_path, INDEX[:2])
+    assert done.stderr.startswith("error: dataset 'toy': index.csv: 2 groups (one, two); expected at least 3")
+
+
+BLANK = with_pixels("a", "c")
+BLANK_TWINS = [near("a", "c", kind="blank")]
+
+
+def test_equal_blank_images_are_no_leak_but_copies_beside_them_are():
+    check_leaks(ROTATED, BLANK[:3], BLANK_TWINS)
+    turned = [near("a", "c", "turned 90 degrees", "blank")]
+    check_leaks(ROTATED, INDEX[:3], turned)
+    with pytest.raises(InputError, match="identical pixels in two parts"):
+        check_leaks(ROTATED, BLANK[:3])
+    copied = [replace(image, sha256="copy") if image.name in "be" else image for image in [*BLANK, row("e", "five")]]
+    table = [*SOUND, Member(0, "train", "e", "five")]
+    with pytest.raises(InputError, match=r"identical pixels in two parts: 'b' \(val\) and 'e' \(train\)"):
+        check_leaks(table, copied, BLANK_TWINS)
+
+
+def test_blank_images_join_neither_groups_nor_pictures():
+    assert joined_groups(BLANK, BLANK_TWINS) == {"one": "one", "two": "two", "three": "three"}
+    assert pictures_of(BLANK, BLANK_TWINS) == {name: name for name in "abcd"}
+    assert joined_groups(BLANK, [])["three"] == "one"
+
+
+@pytest.mark.parametrize("choice", ["stop", "join", "warn"])
+def test_blank_twins_split_under_every_choice_and_are_told_once(choice, tmp_path):
+    done = split_by_script(tmp_path, BLANK, BLANK_TWINS, **{"near-duplicates": choice})
+    assert done.returncode == 0, done.stderr
+    findings = read_table(tmp_path / "findings.csv")
+    (told,) = [finding for finding in findings if finding["kind"] == "blank_twins"]
+    assert (told["severity"], told["subject"]) == ("info", "folds")
+    assert told["message"].startswith("2 images (a, c) show nothing and have the pixels of another of them")
+    assert "joined_groups" not in {finding["kind"] for finding in findings}

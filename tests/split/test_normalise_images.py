@@ -141,3 +141,16 @@ def test_too_many_unusable_training_images_stop_the_fold(tmp_path, monkeypatch):
     with pytest.raises(SystemExit, match=message):
         run_script(tmp_path, monkeypatch)
     assert not (tmp_path / "normalised").exists()
+
+
+def test_a_reference_that_the_method_refuses_ends_without_traceback(tmp_path, monkeypatch):
+    # Pure haematoxylin beside pure eosin, both of lightness 46.4: two stains, but no spread that Reinhard could match.
+    is_nucleus = np.random.default_rng(0).random((64, 64, 1)) < 0.5
+    even = np.where(is_nucleus, (123, 101, 147), (176, 77, 108)).astype(np.uint8)
+    write_dataset(tmp_path, {"a": ("train", even), "d": IMAGES["d"]})
+    with pytest.raises(SystemExit) as ended:
+        run_script(tmp_path, monkeypatch, "reinhard")
+    message = str(ended.value)
+    assert message.startswith(f"error: {tmp_path / 'folds.csv'}: the training images of fold 1 give no reference for ")
+    assert "'reinhard' (one colour: a channel of CIELAB varies by" in message and "set another normalise.m" in message
+    assert not (tmp_path / "normalised").exists() and not (tmp_path / "reference.npz").exists()

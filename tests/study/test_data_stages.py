@@ -233,7 +233,7 @@ def test_bad_images_stop_the_run_with_a_message_on_each(laid):
     ended = snakemake(laid, "--configfile", "bad.yaml", "--", "results/bad/prepared/index.csv")
     assert ended.returncode == 1
     told = ended.stdout + ended.stderr
-    assert "dataset 'bad': 2 of 6 images are bad" in told
+    assert "dataset 'bad': 2 problems with its files, beside 4 sound images" in told
     assert re.findall(r"bad image: \S+/(Case_\S+):", told) == ["Case_1-01.tif", "Case_4-01.json"]
     assert not (laid / "results" / "bad" / "prepared" / "images").exists()
 

@@ -9,6 +9,7 @@ import pytest
 from histoloom import raw_data
 from histoloom.errors import InputError
 from histoloom.raw_data import raw_digest
+from histoloom.study.raw import is_download, raw_data_digest
 
 
 def raw(folder, size=5):
@@ -67,3 +68,17 @@ def test_a_link_that_leads_nowhere_is_named(tmp_path):
     (folder / "images" / "gone.png").symlink_to(tmp_path / "nowhere.png")
     with pytest.raises(InputError, match=r"gone\.png: a link that leads nowhere; expected a file; .* remove the link"):
         raw_digest(folder, tmp_path / "cache.json")
+
+
+def test_a_download_that_broke_is_gone_on_with_and_files_laid_by_hand_are_left_alone(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    entry = {"root": "raw", "source": {"files": [{"url": "https://example.org/a.zip", "sha256": "0" * 64}]}}
+    config = {"study": {}, "datasets": {"mine": entry}}
+    assert is_download(config, "mine")
+    promised = raw_data_digest(config, "mine")
+    raw(tmp_path / "raw")
+    assert not is_download(config, "mine")
+    assert raw_data_digest(config, "mine") != promised
+    (tmp_path / "raw" / ".downloads").mkdir()  # a part of the files is there, and no receipt
+    assert is_download(config, "mine")
+    assert raw_data_digest(config, "mine") == promised

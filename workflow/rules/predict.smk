@@ -38,6 +38,7 @@ rule predict_baseline:
     "Predict the test images by a rule that has learnt nothing."
     input:
         images=study.split.images,
+        masks="results/{dataset}/prepared/masks",
         index=study.split.index,
         description="results/{dataset}/prepared/dataset.json",
         folds="results/{dataset}/folds.csv",

@@ -69,6 +69,7 @@ rule find_duplicates:
     input:
         images="results/{dataset}/prepared/images",
         index="results/{dataset}/prepared/index.csv",
+        description="results/{dataset}/prepared/dataset.json",  # read beside the index, for the dataset's name
     output:
         duplicates="results/{dataset}/inspection/duplicates.csv",
     log:
@@ -92,6 +93,7 @@ rule find_shared_pictures:
     input:
         images=collect("results/{dataset}/prepared/images", dataset=study.datasets),
         indexes=collect("results/{dataset}/prepared/index.csv", dataset=study.datasets),
+        descriptions=collect("results/{dataset}/prepared/dataset.json", dataset=study.datasets),
     output:
         duplicates="results/report/{study}/duplicates.csv",
     log:
@@ -137,7 +139,7 @@ rule inspect:
         "../../envs/environment.yaml"
     params:
         flags=study.prepare.inspect_flags,
-        code=study.code_of("inspect_dataset"),
+        code=study.prepare.inspect_code,
     shell:
         """
         python scripts/inspect_dataset.py \

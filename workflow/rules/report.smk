@@ -151,7 +151,6 @@ rule write_inspection_page:
         normalisation=study.split.normalisation_findings,
         classes="results/{dataset}/inspection/classes.csv",
         measures="results/{dataset}/inspection/images.csv",
-        duplicates=f"results/report/{study.slug}/duplicates.csv",
         sheet="results/{dataset}/inspection/sheet.png",
         sizes="results/{dataset}/inspection/sizes.png",
         stains="results/{dataset}/inspection/stains.png",
@@ -178,7 +177,6 @@ rule write_inspection_page:
             --findings {input.findings:q} {input.fold_findings:q} {input.normalisation:q} \
             --classes {input.classes:q} \
             --measures {input.measures:q} \
-            --duplicates {input.duplicates:q} \
             --picture {input.sheet:q} {input.sizes:q} {input.stains:q} \
             --html {output.page:q} > {log:q} 2>&1
         """
@@ -248,6 +246,7 @@ rule write_front_page:
             dataset=study.datasets,
             table=["findings", "fold_findings"],
         ),
+        duplicates="results/report/{study}/duplicates.csv",
         descriptions=collect("results/{dataset}/prepared/dataset.json", dataset=study.datasets),
         indexes=collect("results/{dataset}/prepared/index.csv", dataset=study.datasets),
         template="workflow/report/front_page.html.j2",
@@ -269,6 +268,7 @@ rule write_front_page:
             --comparison {input.comparisons:q} \
             --examples {input.examples:q} \
             --findings {input.findings:q} \
+            --duplicates {input.duplicates:q} \
             --datasets {input.descriptions:q} \
             --indexes {input.indexes:q} \
             --config {input.config:q} \

@@ -64,10 +64,10 @@ def cryonuseg(
     """Read "tissue images" with the nuclei of one annotator as truth, and those of another as second opinion.
 
     `annotator` and `second` are "biologist" (first round), "biologist_second_round" or "bioinformatician"; `second` may
-    be "none". The mask is class "nucleus" wherever there is one. selected_wsis.csv tells the patient of each tile,
-    which is the group, and its micrometres per pixel; `mpp` is for tiles of which it does not. Tiles that it lacks
-    count as patients of their own: CryoNuSeg has one tile of each. The table's number of nuclei is counted beside the
-    one that was read. The stratum is the organ in Human_<Organ>_<nn>.
+    be "none". The mask is class "nucleus" wherever there is one. selected_wsis.csv, saved from Selected_WSIs.xlsx,
+    tells the patient of each tile, which is the group, and its micrometres per pixel; `mpp` is for tiles of which it
+    does not. Tiles that it lacks count as patients of their own: CryoNuSeg has one tile of each. The table's number of
+    nuclei is counted beside the one that was read. The stratum is the organ in Human_<Organ>_<nn>.
     `licence`, `citation` and `note` (a warning carried into the report) are for other data kept in this layout.
     `problems` name tiles without labels and the reverse. Raises InputError for missing folders, unknown annotators and
     a bad table, and with the sample for labels of another size than their tile.
@@ -87,7 +87,7 @@ def cryonuseg(
     pairs, problems = pair_by_stem(images, labels, SUFFIXES, LABEL_SUFFIXES)
     opinions, second_warnings = _second_opinions(root, images, second)
     rows, table_warnings = _table(root)
-    tiles = [_tile(pair, opinions.get(pair.stem), rows, annotator, mpp) for pair in pairs]
+    tiles = [_tile(root, pair, opinions.get(pair.stem), rows, annotator, mpp) for pair in pairs]
     return Dataset(
         classes=("background", "nucleus"),
         items=[partial(_sample, root, tile) for tile in tiles],
@@ -153,8 +153,9 @@ def _table(root: Path) -> tuple[dict[str, dict[str, str]], tuple[str, ...]]:
     if table := files.get(f"{TABLE}.csv"):
         return rows_by(table, "File Name", ["TCGA", "Pixel-Dimensions"]), ()
     workbook = files.get(f"{TABLE}.xlsx")
-    cure = f"save {workbook.name} as {TABLE}.csv" if workbook else f"put CryoNuSeg's table here as {TABLE}.csv"
-    return {}, (f"no {TABLE}.csv: micrometres per pixel are unknown, and each tile counts as a patient; {cure}",)
+    found = f"only {workbook.name} is there, which is not read" if workbook else f"no {TABLE}.csv"
+    cure = f"save it as {TABLE}.csv in a spreadsheet program" if workbook else "put CryoNuSeg's table here so named"
+    return {}, (f"{found}: micrometres per pixel are unknown, and each tile counts as a patient; {cure}",)
 
 
 def _unlisted(pairs: list[Pair], rows: Mapping[str, Mapping[str, str]]) -> tuple[str, ...]:
@@ -165,7 +166,9 @@ def _unlisted(pairs: list[Pair], rows: Mapping[str, Mapping[str, str]]) -> tuple
     return (f"{len(names)} of {len(pairs)} tiles ({shown}) are not in {TABLE}.csv: each counts as a patient",)
 
 
-def _tile(pair: Pair, second: Path | None, rows: Mapping[str, Mapping[str, str]], annotator: str, mpp: float) -> Tile:
+def _tile(
+    root: Path, pair: Pair, second: Path | None, rows: Mapping[str, Mapping[str, str]], annotator: str, mpp: float
+) -> Tile:
     row = rows.get(pair.stem.lower(), {})
     cell = row.get("pixel-dimensions", "")
     try:
@@ -174,8 +177,8 @@ def _tile(pair: Pair, second: Path | None, rows: Mapping[str, Mapping[str, str]]
         value = math.nan
     if not (math.isfinite(value) and value >= 0):
         raise InputError(
-            f"{TABLE}.csv: Pixel-Dimensions of {pair.stem} is '{cell}'; expected micrometres per pixel, such as 0.25, "
-            "or nothing; mend the table"
+            f"{root / TABLE}.csv: Pixel-Dimensions of {pair.stem} is '{cell}'; expected micrometres per pixel, such as "
+            "0.25, or nothing; mend the table"
         )
     stated = row.get(COUNTED[annotator], "").replace("\r", "")
     return Tile(

@@ -9,12 +9,13 @@ from typing import NamedTuple
 import numpy as np
 
 from histoloom.errors import InputError
-from histoloom.formats.images import SUFFIXES, read_image, read_instances
+from histoloom.formats.images import SUFFIXES, read_image
 from histoloom.grouping import group_of
 from histoloom.plugins import suggestion
 from histoloom.prepare.reading.class_codes import UNLISTED, ClassCodes, class_codes
 from histoloom.prepare.reading.class_masks import read_class_mask
 from histoloom.prepare.reading.image_table import ImageRow, match_rows, read_image_table
+from histoloom.prepare.reading.nuclei import numbered, read_nuclei
 from histoloom.prepare.reading.pairs import Pair, pair_by_stem
 from histoloom.sample import Dataset, Sample
 
@@ -54,7 +55,8 @@ def folder(
     """Pair each image with the mask of its name, and turn the mask's codes into classes.
 
     - `images`, `masks`: folders under `root`, "." for itself; masks may be named <image><mask_suffix>, as "_mask".
-      Suffixes may differ (.jpg beside .png). `nuclei`: folder of nucleus ids (8- or 16-bit greys), "" for none.
+      Suffixes may differ (.jpg beside .png). `nuclei`: folder of maps with one grey (8, 16 or 32 bit) for each nucleus,
+      made 1 to n and counted, "" for none; a map of one value in several places is refused: it is a mask.
     - `classes`: entries "name=code" with a grey value, or "name=#rrggbb" or "name=r,g,b" for coloured masks; a palette
       counts by its index or its colour, 1-bit greys are 0 and 1. Several codes of one name become one class; codes of
       the name "ignore" become 255: they count in no loss and no score. `unlisted` says what becomes of other values:
@@ -105,10 +107,10 @@ def folder(
 def _sample(root: Path, pair: Pair, nucleus_map: Path | None, known: Known, codes: ClassCodes, unlisted: str) -> Sample:
     image = read_image(pair.image)
     mask, unlisted_px = read_class_mask(pair.annotation, codes, unlisted)
-    instances = read_instances(nucleus_map) if nucleus_map else None
-    _check_size(pair.annotation, "mask", mask, pair.image, image)
+    _check_size(pair.annotation, mask, pair.image, image)
+    instances, counts = None, {}
     if nucleus_map:
-        _check_size(nucleus_map, "nucleus map", instances, pair.image, image)
+        instances, counts = numbered(read_nuclei(nucleus_map, pair.image, image.shape[:2]))
     return Sample(
         pair.stem,
         image,
@@ -116,16 +118,16 @@ def _sample(root: Path, pair: Pair, nucleus_map: Path | None, known: Known, code
         instances,
         **known._asdict(),
         source=pair.image.relative_to(root).as_posix(),
-        counts={} if unlisted == "refuse" else {"unlisted_px": unlisted_px},
+        counts=counts if unlisted == "refuse" else counts | {"unlisted_px": unlisted_px},
     )
 
 
-def _check_size(path: Path, kind: str, array: np.ndarray, image_path: Path, image: np.ndarray) -> None:
+def _check_size(path: Path, mask: np.ndarray, image_path: Path, image: np.ndarray) -> None:
     height, width = image.shape[:2]
-    if array.shape == (height, width):
+    if mask.shape == (height, width):
         return
-    is_turned = array.shape == (width, height)
-    found = f"{kind} is {array.shape[1]}x{array.shape[0]} px (width x height)"
+    is_turned = mask.shape == (width, height)
+    found = f"mask is {mask.shape[1]}x{mask.shape[0]} px (width x height)"
     raise InputError(
         f"{path}: {found}, its image {image_path.name} {width}x{height}; expected one size; "
         + ("looks transposed: exchange its rows and columns" if is_turned else "export both again at one downsample")

@@ -28,7 +28,7 @@ def monuseg(
     mpp: int | float = 0.0,  # 0 = not known: the dataset says 40x, but micrometres per pixel only in some files
     group: str = "tcga_participant",
     organs_csv: str = "",
-    max_xml_mib: int = 64,  # MoNuSeg's own files have up to 4 MiB
+    max_xml_mib: int | float = 64,  # MoNuSeg's own files have up to 4 MiB
     licence: str = "CC BY-NC-SA 4.0",
     citation: str = "Kumar et al., MoNuSeg, IEEE Trans Med Imaging 36:1550 (2017), doi 10.1109/TMI.2017.2677499",
     note: str = "",
@@ -49,13 +49,13 @@ def monuseg(
     """
     if not (math.isfinite(mpp) and mpp >= 0):
         raise InputError(f"mpp: {mpp}; expected micrometres per pixel, such as 0.25, or 0 where unknown; mend it")
-    if max_xml_mib < 1:
+    if not (math.isfinite(max_xml_mib) and max_xml_mib >= 1):
         raise InputError(f"max_xml_mib: {max_xml_mib}; expected at least 1 MiB; mend it")
     pairs, problems = pair_by_stem(*_folders(root), SUFFIXES, XML_SUFFIXES)
     organs = _organs(root, organs_csv)
     return Dataset(
         classes=("background", "nucleus"),
-        items=[partial(_sample, root, pair, float(mpp), group, organs, max_xml_mib << 20) for pair in pairs],
+        items=[partial(_sample, root, pair, float(mpp), group, organs, int(max_xml_mib * 2**20)) for pair in pairs],
         licence=licence,
         citation=citation,
         facts={"overlaps": "the later region wins", "organs": organs_csv or "not given"},

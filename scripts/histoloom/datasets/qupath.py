@@ -1,4 +1,4 @@
-"""Reader of QuPath: annotations as GeoJSON on images or slides, and the labelled tiles that TileExporter writes."""
+"""Reader of QuPath: annotations as GeoJSON on images or slides."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -7,24 +7,14 @@ from pathlib import Path
 
 from histoloom.errors import InputError
 from histoloom.formats import shapes, slides
-from histoloom.grouping import group_of
 from histoloom.plugins import suggestion
 from histoloom.prepare.reading.annotated_slides import Survey, read_window, survey
-from histoloom.prepare.reading.class_map import BACKGROUND, DROPPED, NOTHING, class_map, study_class, study_classes
+from histoloom.prepare.reading.class_map import BACKGROUND, class_map, described, study_classes
+from histoloom.prepare.reading.drawn_groups import REGION, cautions, group_and_stratum
 from histoloom.prepare.reading.drawn_layers import NUCLEI, Cutting
-from histoloom.prepare.reading.exported_tiles import find_tiles, holds_tiles, label_names, overlapping, read_tile
+from histoloom.prepare.reading.exported_tiles import exported_tile
 from histoloom.prepare.reading.pairs import Pair, pair_by_stem
 from histoloom.sample import Dataset
-
-REGION = "region"  # the word for group: each window by itself
-NO_BACKGROUND = (
-    "nothing is annotated as background: class 0 has no pixels, since what nobody annotated is unknown and no "
-    "background; map a class of tissue that is not sought to 'background' where a score is to count false alarms"
-)
-ONE_SLIDE = (
-    "each window is its own group: windows of one slide are not independent, so scores are those of a pilot and say "
-    "nothing about new slides; group by slide or patient as soon as there are several"
-)
 
 
 def qupath(
@@ -46,12 +36,13 @@ def qupath(
     citation: str = "not stated",
     note: str = "",
 ) -> Dataset:
-    """Read images or slides under `root` with a GeoJSON of the same stem each, or TileExporter's tiles and labels.
+    """Read images or slides under `root` with a GeoJSON of the same stem each.
 
     Images lie in `root`, or in images/ where it holds none. Annotations lie in the sub-folder `annotations` and are
     named <stem><annotation_ending>.geojson, .json, or either with .gz. They are painted in file order, later ones on
-    top; where nothing is drawn nothing is known (255). Pixels in the options are working pixels, of `downsample`
-    full-resolution pixels a side.
+    top; where nothing is drawn nothing is known (255). Coordinates count from the corner of what the slide shows in
+    QuPath: of its bounds, where the file states them (see histoloom.formats.slides). Pixels in the options are working
+    pixels, of `downsample` full-resolution pixels a side.
 
     - `classes`: entries "class in QuPath=class of the study": several of one name merge; "ignore" on the right drops to
       255, "background" makes class 0. Empty: the classes as found, in order of name. Classes that end in * are none to
@@ -59,19 +50,16 @@ def qupath(
     - A slide is cut into windows of a fixed grid, `region_px` a side; those with an annotated pixel are the samples,
       <stem>_x<column>_y<row> by the full-resolution place of their corner. A smaller image is one sample. `margin_px`
       shows more image around a window, with 255 there, so that no annotated pixel lies in two samples.
-    - `group`, `stratum`: patterns for histoloom.grouping.group_of on the stem (on a tile's slide); "name" is the slide,
-      "region" each window by itself, for a pilot on one slide only.
+    - `group`, `stratum`: patterns for histoloom.grouping.group_of on the stem; "name" is the slide, "region" each
+      window by itself, for a pilot on one slide only.
     - Lines are drawn `line_px` wide (0: not at all). Points, objects without class, and of other planes are counted.
     - `nuclei: detections` makes detections and cells (their nuclei) into instances, painted over the annotations; one
       without class has the class "nucleus". Region* then means "searched for nuclei": it paints background, below all
       else, and outside annotations only the nuclei themselves are known. With "none", detections are left out.
     - `mpp` in micrometres per full-resolution pixel; `max_objects` a file may hold.
-    - Tiles: `name [d=2,x=0,y=0,w=1024,h=1024].tif`, labels of the same name in `annotations`, labels/ or beside them.
-      Classes are the label's numbers ("1=tumour"), or the names that <slide>-tiles.json gives them; 0 is 255 unless
-      mapped. Tiles are taken as they are: no option in working pixels applies.
 
-    Raises InputError for a missing folder and unusable settings. `problems` name files that cannot be read or paired,
-    lie on no image, or hold a class that the map lacks.
+    Raises InputError for a missing folder, unusable settings, and tiles that QuPath exported (take qupath_tiles).
+    `problems` name files that cannot be read or paired, lie on no image, or hold a class that the map lacks.
 
     Source: https://qupath.readthedocs.io/en/stable/docs/advanced/exporting_annotations.html
     """
@@ -79,9 +67,11 @@ def qupath(
     cutting = Cutting(tuple(targets.items()), nuclei, downsample, region_px, margin_px, line_px, mpp, max_objects)
     _check(cutting, group)
     folder = _images_folder(root)
-    terms = {"licence": licence, "citation": citation}
-    if holds_tiles(folder, root / annotations):
-        return _tiles(root, folder, annotations, annotation_ending, targets, group, stratum, mpp, note, terms)
+    if tile := exported_tile(folder, root / annotations):
+        raise InputError(
+            f"{tile}: is a tile that QuPath exported; expected an image or slide with a GeoJSON of its name; set "
+            "'reader: qupath_tiles' for tiles and their labels"
+        )
     pairs, unpaired = pair_by_stem(
         folder, _existing(root / annotations), slides.SUFFIXES, shapes.SUFFIXES, annotation_ending=annotation_ending
     )
@@ -93,72 +83,20 @@ def qupath(
         raise InputError("\n".join([*problems[:3], *more]) or none)
     found = {name for one in surveys.values() for name in one.names}
     names = study_classes(targets, found)
-    groups = {pair.stem: ("" if group == REGION else group_of(pair.stem, group)) for pair in surveys}
-    strata = {pair.stem: (group_of(pair.stem, stratum) if stratum else "") for pair in surveys}
+    belonging = {pair: group_and_stratum(pair.stem, group, stratum) for pair in surveys}
     has_background = any(BACKGROUND in one.targets for one in surveys.values())
     return Dataset(
         classes=names,
         items=[
-            partial(read_window, root, pair, window, cutting, names, groups[pair.stem], strata[pair.stem])
+            partial(read_window, root, pair, window, cutting, names, *belonging[pair])
             for pair, one in surveys.items()
             for window in one.windows
         ],
         facts=_facts(cutting, targets, found) | dict(sum((one.counts for one in surveys.values()), Counter())),
-        warnings=_warnings(note, has_background=has_background, by_region=group == REGION),
+        licence=licence,
+        citation=citation,
+        warnings=cautions(note, group, has_background=has_background),
         problems=problems,
-        **terms,
-    )
-
-
-def _tiles(
-    root: Path,
-    folder: Path,
-    annotations: str,
-    ending: str,
-    targets: dict[str, str],
-    group: str,
-    stratum: str,
-    mpp: int | float,
-    note: str,
-    terms: dict[str, str],
-) -> Dataset:
-    has_labels_folder = annotations == "." and (root / "labels").is_dir()
-    labels = root / "labels" if has_labels_folder else folder if annotations == "." else _existing(root / annotations)
-    tiles, problems = find_tiles(folder, labels, ending)
-    numbers = label_names(root)
-    if not targets and not numbers:
-        raise InputError(
-            f"{labels}: labels are numbers without names; expected a class for each; give them as in "
-            "classes: [0=ignore, 1=tumour, 2=stroma], or export with TileExporter.exportJson(true)"
-        )
-    if group == REGION and (twice := overlapping(tiles)):
-        raise InputError(
-            f"group: 'region', but {twice[0].image.name} and {twice[1].image.name} overlap; expected tiles apart; "
-            "export with overlap(0), or group by slide"
-        )
-    found = set(numbers.values()) or set(targets)
-    names = study_classes(targets, found)
-    has_background = BACKGROUND in {study_class(name, targets) for name in found}
-    return Dataset(
-        classes=names,
-        items=[
-            partial(
-                read_tile,
-                root,
-                tile,
-                numbers,
-                targets,
-                names,
-                mpp,
-                "" if group == REGION else group_of(tile.slide, group),
-                group_of(tile.slide, stratum) if stratum else "",
-            )
-            for tile in tiles
-        ],
-        facts={"class_map": _mapped(targets, found)},
-        warnings=_warnings(note, has_background=has_background, by_region=group == REGION),
-        problems=problems,
-        **terms,
     )
 
 
@@ -204,16 +142,6 @@ def _existing(folder: Path) -> Path:
     return folder
 
 
-def _warnings(note: str, *, has_background: bool, by_region: bool) -> tuple[str, ...]:
-    return tuple(filter(None, (note, "" if has_background else NO_BACKGROUND, ONE_SLIDE if by_region else "")))
-
-
-def _mapped(targets: dict[str, str], found: set[str]) -> str:
-    words = {DROPPED: "left out", NOTHING: "paints nothing"}
-    pairs = targets or {name: study_class(name, targets) or NOTHING for name in sorted(found)}
-    return ", ".join(f"{name}: {words.get(target, target)}" for name, target in pairs.items())
-
-
 def _facts(cutting: Cutting, targets: dict[str, str], found: set[str]) -> dict[str, str | int | float]:
     facts = {name: getattr(cutting, name) for name in ("downsample", "region_px", "margin_px", "line_px", "nuclei")}
-    return facts | {"class_map": _mapped(targets, found)}
+    return facts | {"class_map": described(targets, found)}

@@ -34,7 +34,7 @@ SUMMARY_COLUMNS = (
     "images",
     "groups",
     "definition",
-    "skipped",  # raw images left out as bad, the same in every row: what was scored is not all that there was
+    "skipped",  # problems that left raw files out, the same in every row: what was scored is not all that was
 )
 POOLED = "_pooled"  # ending of a metric's name where counts were added up before dividing
 
@@ -58,7 +58,8 @@ def summary_rows(
 ) -> Iterator[tuple]:
     """Rows of summary.csv of one architecture: each metric as a mean over images, then pooled.
 
-    `kind` is "model" or "baseline"; `skipped` the number of raw images left out. With one group the interval is empty.
+    `kind` is "model" or "baseline"; `skipped` counts problems that left raw files out. With one group the interval
+    is empty.
     """
     for metric in metrics:
         scores = image_scores(counts, metric, classes, resampling)

@@ -6,6 +6,8 @@ import numpy as np
 
 from histoloom.errors import InputError
 
+MAGIC = b"\x93NUMPY"
+
 
 def open_array(path: Path) -> np.ndarray:
     """The array of a .npy file as a read-only memory map.
@@ -13,9 +15,11 @@ def open_array(path: Path) -> np.ndarray:
     Raises InputError for what is no whole .npy file, and for pickled objects, which could run code.
     """
     try:
+        with path.open("rb") as file:
+            start = file.read(len(MAGIC))
+        if start != MAGIC:  # np.load would also open zip archives, and leaves damaged ones open
+            raise ValueError(f"it starts with {start!r}" if start else "the file is empty")
         array = np.load(path, mmap_mode="r", allow_pickle=False)
-        if not isinstance(array, np.memmap):
-            raise ValueError(f"it is a {type(array).__name__}")
         if more := path.stat().st_size - array.offset - array.nbytes:  # its header was damaged, or two files are one
             raise ValueError(f"{more} bytes more than its header says")
     except Exception as error:  # NumPy raises some ten kinds for damaged headers, TokenError and OverflowError too
@@ -35,7 +39,7 @@ def read_texts(path: Path) -> list[str]:
             raise ValueError(f"values of type {array.dtype}")
         texts = [str(value) for value in array]
         "".join(texts).encode()  # fails for half of a surrogate pair
-    except ValueError as error:
+    except (ValueError, SystemError) as error:  # the latter for numbers far beyond Unicode
         raise InputError(
             f"{path}: holds what is no text ({error}); expected a name in each place; write or download the file again"
         ) from error

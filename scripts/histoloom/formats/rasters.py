@@ -7,6 +7,7 @@ are checked here before Pillow (PNG, JPEG) or tifffile (TIFF) decodes.
 """
 
 import io
+import logging
 import math
 import struct
 import warnings
@@ -35,6 +36,8 @@ JPEG_IN_TIFF = 7
 SMALLER = "cut it into tiles, or raise MAX_PIXELS in scripts/histoloom/formats/rasters.py"
 ORIENTATION = 274  # the number of this tag in EXIF and TIFF
 FOREIGN = {b"GIF8": "GIF", b"BM": "BMP", b"\0\0\0\x0cjP": "JPEG 2000", b"RIFF": "WebP", b"%PDF": "PDF"}
+# Else up to 4096 lines on standard error, one for each damaged tag, bury the one message that we raise.
+logging.getLogger("tifffile").addHandler(logging.NullHandler())
 
 
 @dataclass(frozen=True)

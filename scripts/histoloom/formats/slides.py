@@ -20,13 +20,24 @@ BLOCK_PX = 2048  # side of what is read at once, in pixels of a level: bounds me
 MPP_RANGE = (0.02, 20)  # µm; else it is no pixel size but the dots per inch of a screen (72 dpi would be 353 µm)
 MICRONS = {"µm": 1, "\u03bcm": 1, "um": 1, "micron": 1, "nm": 1e-3, "mm": 1e3}
 TAG_MICRONS = {2: 25_400, 3: 10_000}  # of an inch and a centimetre, the values of TIFF's ResolutionUnit
+GENERIC = "generic-tiff"  # OpenSlide's word for a tiled TIFF of no scanner
+BOUNDS = (
+    openslide.PROPERTY_NAME_BOUNDS_X,
+    openslide.PROPERTY_NAME_BOUNDS_Y,
+    openslide.PROPERTY_NAME_BOUNDS_WIDTH,
+    openslide.PROPERTY_NAME_BOUNDS_HEIGHT,
+)
 
 
 class Slide:
     """An open slide or plain image; `width` and `height` in full-resolution pixels, `mpp` in µm per pixel or None.
 
     Whatever OpenSlide knows is read tile by tile, any other image whole, by formats/images.py. To be used in a `with`.
+    A slide that states bounds of what was scanned (MRXS, SCN) is only what lies in them: size and places are theirs,
+    as in QuPath, unless an image was added there with --no-crop.
     Raises InputError where the file cannot be opened.
+
+    Source: https://openslide.org/api/python/#standard-properties
     """
 
     def __init__(self, path: Path) -> None:
@@ -80,13 +91,14 @@ class Slide:
 
 
 class _Pyramid:
-    """A slide that OpenSlide reads; `factors` are the whole downsamples of its levels."""
+    """A slide that OpenSlide reads; `factors` are the whole downsamples of its levels, and places count from the corner
+    of its bounds, where it states all four."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self._open()
-        self.size = self._handle.dimensions
-        self.mpp = _plausible(self._handle.properties.get(openslide.PROPERTY_NAME_MPP_X))
+        self._origin, self.size = self._bounds()
+        self.mpp = self._stated_mpp()
         self._levels = {round(factor): level for level, factor in enumerate(self._handle.level_downsamples)}
         self.factors = [factor for factor, level in self._levels.items() if self._is_whole(factor, level)]
 
@@ -94,8 +106,9 @@ class _Pyramid:
         level = self._levels[factor]
         scale = self._handle.level_downsamples[level]
         place = (round(column * scale), round(row * scale))
+        corner = (self._origin[0] + place[0], self._origin[1] + place[1])
         try:
-            pixels = np.asarray(self._handle.read_region(place, level, (width, height)))
+            pixels = np.asarray(self._handle.read_region(corner, level, (width, height)))
         except openslide.OpenSlideError as error:
             self._handle.close()
             self._open()  # after one bad tile, OpenSlide's handle refuses good tiles too
@@ -118,9 +131,24 @@ class _Pyramid:
                 "reads; copy or download the slide again"
             ) from error
 
+    def _bounds(self) -> tuple[tuple[int, int], tuple[int, int]]:
+        """Where what was scanned begins, and its width and height."""
+        width, height = self._handle.dimensions
+        stated = [self._handle.properties.get(name) for name in BOUNDS]
+        if None in stated:
+            return (0, 0), (width, height)
+        left, top, bounds_width, bounds_height = map(int, stated)
+        return (left, top), (min(bounds_width, width - left), min(bounds_height, height - top))
+
+    def _stated_mpp(self) -> float | None:
+        properties = self._handle.properties
+        # Of a TIFF of no scanner OpenSlide knows the resolution tags alone, but OME-XML is the more exact one.
+        is_plain = properties.get(openslide.PROPERTY_NAME_VENDOR) == GENERIC
+        return (_tiff_mpp(self.path) if is_plain else None) or _plausible(properties.get(openslide.PROPERTY_NAME_MPP_X))
+
     def _is_whole(self, factor: int, level: int) -> bool:
         # Scanners drop or fill what is left over at the border, so a level may be one pixel off.
-        sides = zip(self.size, self._handle.level_dimensions[level], strict=True)
+        sides = zip(self._handle.dimensions, self._handle.level_dimensions[level], strict=True)
         return factor >= 1 and all(abs(full / factor - side) < 1 for full, side in sides)
 
 
@@ -152,7 +180,7 @@ class _Plain:
 
 def _is_pyramid(path: Path) -> bool:
     vendor = openslide.OpenSlide.detect_format(path)
-    if vendor != "generic-tiff":
+    if vendor != GENERIC:
         return vendor is not None
     # OpenSlide squeezes any tiled TIFF into 8-bit colours: only one that has them is its.
     try:
@@ -165,10 +193,8 @@ def _is_pyramid(path: Path) -> bool:
 
 def _header_size(path: Path) -> tuple[int, int]:
     try:
-        with (
-            warnings.catch_warnings(action="ignore", category=Image.DecompressionBombWarning),
-            Image.open(path) as file,
-        ):
+        # What Pillow warns of is refused, or known to be harmless, where the pixels are read.
+        with warnings.catch_warnings(action="ignore"), Image.open(path) as file:
             return file.size
     except Exception:  # of many kinds; the reader of images says what is wrong, or knows a format that Pillow does not
         height, width, _ = images.read_image(path).shape

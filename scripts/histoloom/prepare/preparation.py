@@ -15,7 +15,7 @@ import numpy as np
 from histoloom import plugins
 from histoloom.errors import InputError
 from histoloom.files import atomic_folder, write_json, write_table
-from histoloom.formats.images import write_image, write_instances
+from histoloom.formats.images import MAX_ID, write_image, write_instances
 from histoloom.prepared import INDEX_COLUMNS, SKIPPED_COLUMNS
 from histoloom.sample import IGNORE, Dataset, Sample
 
@@ -34,7 +34,7 @@ def checked_options(reader: str, given: Mapping[str, object]) -> dict[str, objec
 
 @dataclass(frozen=True)
 class PreparedFiles:
-    """Where a prepared dataset lies: folders of PNG files, the tables of images and of skipped ones, dataset.json."""
+    """Where a prepared dataset lies: folders of PNG files, tables of images and of what was skipped, dataset.json."""
 
     images: Path
     masks: Path
@@ -62,12 +62,13 @@ def write_prepared(
 ) -> None:
     """Write all samples as PNG files with their index and description, one sample in memory at a time.
 
-    Every sample is tried. on_bad_image "stop": with one bad sample nothing is written; "skip": the bad ones are left
-    out, listed in the table of skipped images and counted in the description. `tell` is called with the message on each
-    bad one when it is met, `progress` with the number of samples tried and of all. Folders and files appear whole,
-    after the last sample.
-    Bad are: files that the reader refuses, masks and ids of another size than their image, mask values without class,
-    names that are taken, and samples with nucleus ids among others without.
+    Every sample is tried. on_bad_image "stop": with one problem nothing is written; "skip": what the problems name is
+    left out, and they are listed in the table of skipped files and counted in the description. `tell` is called with
+    the message on each when it is met, `progress` with the number of samples tried and of all. Folders and files appear
+    whole, after the last sample.
+    Problems are: those that the reader names, files that it refuses, masks and ids of another size than their image,
+    mask values without class, more than 65,535 ids, names that are taken, and samples with nucleus ids among others
+    without.
     Raises InputError for a bad sample that is not to be skipped, and for a dataset without a good one.
     """
     assert on_bad_image in ("stop", "skip"), on_bad_image
@@ -154,12 +155,17 @@ def _like(default: object, value: object, subject: str) -> object:
 def _check_outcome(name: str, reader: str, rows: Sequence, problems: Sequence[str], on_bad_image: str) -> None:
     if problems and on_bad_image == "stop":
         raise InputError(
-            f"dataset '{name}': {len(problems)} of {len(rows) + len(problems)} images are bad; expected none; mend or "
-            f"remove them (all are named above), or set prepare.on_bad_image: skip. The first:\n{problems[0]}"
+            f"dataset '{name}': {_counted(problems)} with its files, beside {len(rows)} sound images; expected none; "
+            "mend or remove these files (all are named above), or set prepare.on_bad_image: skip. The first:\n"
+            f"{problems[0]}"
         )
     if not rows:
-        found = f"none of {len(problems)} images is sound" if problems else f"the reader '{reader}' found no image"
+        found = f"no sound image, {_counted(problems)}" if problems else f"the reader '{reader}' found no image"
         raise InputError(f"dataset '{name}': {found}; expected at least one; check 'root' and the reader's options")
+
+
+def _counted(problems: Sequence[str]) -> str:
+    return f"{len(problems)} problem{'' if len(problems) == 1 else 's'}"
 
 
 def _skipped_row(message: str) -> tuple[str, str]:
@@ -192,6 +198,14 @@ def _check_arrays(sample: Sample, class_count: int) -> None:
                 f"{sample.source}: {kind} is {array.shape}, image is {size}; expected one size; "
                 "export both again at one downsample"
             )
+    # The most that write_instances takes; refused here, before a file is written or the name is taken.
+    for kind in ("nucleus map", "second nucleus map"):
+        ids = arrays[kind]
+        if ids is not None and (ids.max(initial=0) > MAX_ID or ids.min(initial=0) < 0):
+            raise InputError(
+                f"{sample.source}: {kind} holds ids {ids.min()} to {ids.max()}; expected 0 to {MAX_ID}; cut the image "
+                "in parts"
+            )
     values = np.unique(sample.mask)
     unknown = values[(values >= class_count) & (values != IGNORE)]
     if unknown.size:
@@ -203,13 +217,19 @@ def _check_arrays(sample: Sample, class_count: int) -> None:
 
 def _write_sample(sample: Sample, file_name: str, folders: Sequence[Path]) -> None:
     images, masks, instances, second_instances = (folder / f"{file_name}.png" for folder in folders)
-    # The ids first: they alone can be refused, and a refused sample must leave nothing.
     if sample.instances is not None:
         write_instances(instances, sample.instances)
     if sample.second_instances is not None:
         write_instances(second_instances, sample.second_instances)
     write_image(images, sample.image)
     write_image(masks, sample.mask)
+
+
+def _truth_digest(sample: Sample) -> str:
+    digest = hashlib.sha256(sample.mask.tobytes())
+    if sample.instances is not None:
+        digest.update(sample.instances.tobytes())
+    return digest.hexdigest()
 
 
 def _index_row(sample: Sample, file_name: str, folders: Sequence[Path]) -> dict[str, object]:
@@ -229,4 +249,5 @@ def _index_row(sample: Sample, file_name: str, folders: Sequence[Path]) -> dict[
         "source": (sample.source or sample.name) if has_own_name else f"{sample.source} ({sample.name})",
         "sha256": hashlib.sha256(sample.image.tobytes()).hexdigest(),
         "second_instances": None if sample.second_instances is None else second_instances,
+        "truth_sha256": _truth_digest(sample),
     }

@@ -3,13 +3,12 @@
 import base64
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 from PIL import Image
 
-from histoloom.findings import FINDING_COLUMNS, SEVERITIES
-from histoloom.prepare.duplicates.findings import shared_images
+from histoloom.findings import SEVERITIES
 from histoloom.prepared import Description
 from histoloom.report.front_page import render
 
@@ -51,18 +50,11 @@ def inspection_page(
     classes: Sequence[Mapping[str, str]],
     measures: Sequence[Mapping[str, str]],
     skipped: Sequence[Mapping[str, str]],
-    duplicates: Sequence[Mapping[str, str]],
     pictures: Sequence[Path],
 ) -> str:
-    """One self-contained HTML page from rows of the tables of these names and the figures.
-
-    `duplicates` are those of the whole study, of which pairs with other datasets become findings.
-    """
-    shared = [
-        dict(zip(FINDING_COLUMNS, astuple(one), strict=True)) for one in shared_images(description.name, duplicates)
-    ]
-    groups = finding_groups([*findings, *shared])
-    counts = {severity: sum(one["severity"] == severity for one in [*findings, *shared]) for severity in SEVERITIES}
+    """One self-contained HTML page from rows of the tables of these names and the figures."""
+    groups = finding_groups(findings)
+    counts = {severity: sum(one["severity"] == severity for one in findings) for severity in SEVERITIES}
     return render(
         template,
         description=description,

@@ -9,10 +9,11 @@ def duplicate_images(group_of: Mapping[str, str], duplicates: Sequence[Mapping[s
     """Images that are the same or nearly: a warning, or an info where a near one is of the same group.
 
     `group_of` are the dataset's images by name, `duplicates` rows of duplicates.csv.
-    Whether they leak into a test is known when folds are made. Pairs with another dataset's images are left out.
+    Whether they leak into a test is known when folds are made. Pairs with another dataset's images are left out, and
+    blank ones: they are no copies, and the findings of the folds count them.
     """
     for pair in duplicates:
-        if pair["first_dataset"] != pair["second_dataset"]:
+        if pair["first_dataset"] != pair["second_dataset"] or pair["kind"] == "blank":
             continue
         first, second = group_of[pair["first"]], group_of[pair["second"]]
         crosses = first != second
@@ -27,9 +28,9 @@ def duplicate_images(group_of: Mapping[str, str], duplicates: Sequence[Mapping[s
 def shared_images(dataset: str, duplicates: Sequence[Mapping[str, str]]) -> Iterable[Finding]:
     """Warning for each image that another dataset of the study holds too; both sides are told of it.
 
-    `duplicates` are rows of the study's duplicates.csv; pairs within one dataset are left out.
+    `duplicates` are rows of the study's duplicates.csv; pairs within one dataset, and blank ones, are left out.
     """
-    for pair in duplicates:
+    for pair in (pair for pair in duplicates if pair["kind"] != "blank"):
         sides = [(pair["first_dataset"], pair["first"]), (pair["second_dataset"], pair["second"])]
         if sides[0][0] == sides[1][0] or dataset not in (sides[0][0], sides[1][0]):
             continue

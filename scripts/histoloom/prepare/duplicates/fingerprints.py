@@ -13,6 +13,8 @@ import cv2
 import numpy as np
 from jaxtyping import Float32, Int8, Shaped, UInt8
 
+from histoloom.colour.stain import tissue_mask
+
 THUMBNAIL_PX = 64
 FREQUENCIES = 16
 HASH_BITS = FREQUENCIES**2 - 1  # the first frequency is the mean grey level, which says nothing of the picture
@@ -20,6 +22,7 @@ BLUR_PX = 0.75  # of the thumbnail: a shift by 2 of 256 pixels then costs 5 % of
 DETAIL_PX = 8.0  # of the thumbnail: coarser differences (tissue here, glass there) are common to many pictures
 # Below this the picture is glass, or noise that the hash cannot tell apart: 1 % of CoNSeP patches, all empty tiles.
 BLANK_SD = 5.0  # grey levels of the thumbnail
+TISSUE_SHARE = 0.01  # a picture with less tissue shows none; inspection calls it blank too
 CHANGES = (
     "none",
     "turned 90 degrees",
@@ -34,9 +37,10 @@ CHANGES = (
 
 @dataclass(frozen=True)
 class Fingerprint:
-    """The marks of one image: exact digest, grey thumbnail, and hash as signs (-1 or 1) by frequency."""
+    """The marks of one image: exact digest, share of tissue, grey thumbnail, hash as signs (-1 or 1) by frequency."""
 
     digest: bytes
+    tissue_share: float
     thumbnail: UInt8[np.ndarray, "64 64"]
     signs: Int8[np.ndarray, "16 16"]
 
@@ -45,13 +49,19 @@ class Fingerprint:
         """Whether the picture is too uniform to be told from others like it."""
         return bool(self.thumbnail.std() < BLANK_SD)
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether the picture is uniform and without tissue: glass, or padding. Such come twice without a copy made."""
+        return self.is_blank and self.tissue_share < TISSUE_SHARE
+
 
 def fingerprint(image: UInt8[np.ndarray, "height width 3"]) -> Fingerprint:
     """Take the marks of an RGB image of any size; other proportions are squeezed into a square."""
     small = cv2.resize(image, (THUMBNAIL_PX, THUMBNAIL_PX), interpolation=cv2.INTER_AREA)
     thumbnail = cv2.GaussianBlur(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY), (0, 0), BLUR_PX)
     waves = cv2.dct(thumbnail.astype(np.float32))[:FREQUENCIES, :FREQUENCIES]
-    return Fingerprint(_digest(image), thumbnail, np.where(waves > 0, 1, -1).astype(np.int8))
+    signs = np.where(waves > 0, 1, -1).astype(np.int8)
+    return Fingerprint(_digest(image), float(tissue_mask(small).mean()), thumbnail, signs)
 
 
 def changed(pixels: Shaped[np.ndarray, "height width *channels"], change: int) -> np.ndarray:

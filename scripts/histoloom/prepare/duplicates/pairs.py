@@ -7,15 +7,16 @@ from histoloom.errors import InputError
 from histoloom.prepared import read_table
 
 DUPLICATE_COLUMNS = ("first_dataset", "first", "second_dataset", "second", "kind", "distance", "change")
-KINDS = ("identical", "near")
+KINDS = ("identical", "blank", "near")
 
 
 @dataclass(frozen=True)
 class Duplicate:
     """Two images of one picture.
 
-    `kind` "identical": the pixels are the same after `change`; "near": almost so. `distance` is the number of hash
-    bits that differ (of 255), `change` how the first is flipped or turned to become the second (CHANGES).
+    `kind` "identical": the pixels are the same after `change`; "blank": they are, and neither shows anything but glass
+    or padding; "near": almost the same. `distance` is the number of hash bits that differ (of 255), `change` how the
+    first is flipped or turned to become the second (CHANGES).
     """
 
     first_dataset: str
@@ -30,10 +31,10 @@ class Duplicate:
 def read_duplicates(path: Path, dataset: str) -> list[Duplicate]:
     """Read the pairs of duplicates.csv whose images are both of `dataset`.
 
-    Raises InputError for a kind that is neither identical nor near.
+    Raises InputError for an unknown kind.
     """
     pairs = [Duplicate(**{**row, "distance": int(row["distance"])}) for row in read_table(path)]
     for pair in pairs:
         if pair.kind not in KINDS:
-            raise InputError(f"{path}: kind '{pair.kind}'; expected {' or '.join(KINDS)}; search for duplicates again")
+            raise InputError(f"{path}: kind '{pair.kind}'; expected one of {', '.join(KINDS)}; search again")
     return [pair for pair in pairs if pair.first_dataset == pair.second_dataset == dataset]

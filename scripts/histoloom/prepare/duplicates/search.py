@@ -5,7 +5,8 @@ no false alarm among 303,810 pairs; nor among the 50 million of 10,000 tiles cut
 all that it found were two pairs of fields that truly overlap. Share found of copies that were changed so: JPEG quality
 90 and 50, darker by 10 %, hue by +-10 %: 100 %; brighter by 10 %: 99.7 %; shifted by 2 pixels: 99.9 %; enlarged by 3 %
 about the centre: 99.6 %, about a corner: 71 %; enlarged, recoloured and compressed in one: 99 %. Shifted by 8 pixels:
-2 %; turned by 5 degrees: 5 %; crops that overlap by half: none. Nearly uniform images are found only where identical.
+2 %; turned by 5 degrees: 5 %; crops that overlap by half: none. Nearly uniform images are found only where identical;
+where these show no tissue, that is told apart, since empty tiles of two patients may be equal without being copies.
 """
 
 from collections import defaultdict
@@ -52,7 +53,7 @@ def find_duplicates(
     Of several identical ones each is paired with the first, and only the first is compared with other pictures.
     Pictures are read one at a time and about 4.5 kB kept of each; time grows with the square of their number.
     `progress` is called with the number of pictures read and of all. Raises InputError where a file cannot be read, or
-    where more than MAX_CANDIDATES pairs look alike.
+    where more than MAX_CANDIDATES pairs look alike, naming the datasets.
     """
     pictures = sorted(pictures, key=lambda picture: (picture.dataset, picture.row.name))
     marks = []
@@ -64,19 +65,23 @@ def find_duplicates(
     telling = [place for place, mark in enumerate(marks) if place not in again and not mark.is_blank]
     near = [
         (telling[first], telling[second], distance, change)
-        for first, second, distance, change in near_pairs([marks[place] for place in telling])
+        for first, second, distance, change in near_pairs([marks[place] for place in telling], _datasets(pictures))
     ]
-    pairs = [(*pair, "identical") for pair in identical] + [(*pair, "near") for pair in near]
+    pairs = [(*pair, "blank" if marks[pair[0]].is_empty else "identical") for pair in identical]
+    pairs += [(*pair, "near") for pair in near]
     return [_duplicate(pictures, *pair) for pair in sorted(pairs)]
 
 
-def near_pairs(marks: Sequence[Fingerprint]) -> list[tuple[int, int, int, int]]:
-    """Pairs (first, second, differing bits, change) of places in `marks` that are nearly one picture."""
+def near_pairs(marks: Sequence[Fingerprint], subject: str = "index.csv") -> list[tuple[int, int, int, int]]:
+    """Pairs (first, second, differing bits, change) of places in `marks` that are nearly one picture.
+
+    Raises InputError, which names `subject`, where more than MAX_CANDIDATES pairs look alike.
+    """
     best: dict[tuple[int, int], tuple[int, int]] = {}
     for seen, (first, second, distance, change) in enumerate(_candidates(marks)):
         if seen == MAX_CANDIDATES:
             raise InputError(
-                f"index.csv: more than {MAX_CANDIDATES} pairs of images look alike; expected a dataset of different "
+                f"{subject}: more than {MAX_CANDIDATES} pairs of images look alike; expected a dataset of different "
                 "pictures; leave copies and frames of films out"
             )
         found = best.get((first, second), (HASH_BITS, 0))
@@ -85,6 +90,11 @@ def near_pairs(marks: Sequence[Fingerprint]) -> list[tuple[int, int, int, int]]:
         ):
             best[first, second] = (distance, change)
     return [(*pair, *found) for pair, found in sorted(best.items())]
+
+
+def _datasets(pictures: Sequence[Picture]) -> str:
+    names = sorted({picture.dataset for picture in pictures})
+    return f"dataset{'' if len(names) == 1 else 's'} {', '.join(names)}"
 
 
 def _candidates(marks: Sequence[Fingerprint]) -> Iterator[tuple[int, int, int, int]]:

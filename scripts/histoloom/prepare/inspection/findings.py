@@ -79,10 +79,10 @@ def unknown_values(images: Sequence[Measured], description: Description) -> Iter
 
 
 def skipped_images(skipped: Sequence[Mapping[str, str]], description: Description) -> Iterable[Finding]:
-    """Warning for raw images that were left out because they are bad."""
+    """Warning for problems for which raw files were left out."""
     if skipped:
         named = _named([row["source"] or row["message"] for row in skipped])
-        message = f"raw images left out because they are bad: {len(skipped)} ({named}); no score counts them; mend them"
+        message = f"problems that left raw files out: {len(skipped)} ({named}); no score counts these files; mend them"
         yield Finding("warning", "skipped_image", description.name, message)
 
 

@@ -11,6 +11,7 @@ from histoloom import plugins
 from histoloom.colour.stain import stain_vectors, tissue_mask
 from histoloom.evaluate.matching import ANY, pair_counts, relabel
 from histoloom.formats.images import read_image, read_instances, read_mask
+from histoloom.prepare.inspection.class_pixels import class_pixels
 from histoloom.prepared import IndexRow
 from histoloom.sample import IGNORE
 
@@ -101,7 +102,7 @@ def measure(row: IndexRow) -> Measured:
         row=row,
         image_size=image.shape[:2],
         mask_size=mask.shape,
-        pixels=np.bincount(mask.ravel(), minlength=256),
+        pixels=class_pixels(mask),
         look=look_of(image),
         nuclei=nuclei_of(mask, first) if has_first else None,
         agreement=agreement_of(first, second, mask != IGNORE) if has_both else None,

@@ -125,7 +125,7 @@ def _payload(path: Path, max_bytes: int) -> bytes:
         raise InputError(f"{path}: cannot be unpacked ({error}); expected a whole file; copy it again") from error
     if len(payload) > max_bytes:
         raise InputError(
-            f"{path}: has more than {max_bytes >> 20} MiB when unpacked; expected some 4 MiB for one image; "
+            f"{path}: has more than {max_bytes / 2**20:g} MiB when unpacked; expected some 4 MiB for one image; "
             "check the file, or raise 'max_xml_mib'"
         )
     return payload

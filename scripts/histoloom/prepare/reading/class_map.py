@@ -67,3 +67,14 @@ def study_classes(targets: Mapping[str, str], found: Iterable[str]) -> tuple[str
 def class_values(classes: Sequence[str]) -> dict[str, int]:
     """The mask value of each class of the study, and of what is dropped."""
     return {**{name: value for value, name in enumerate(classes)}, DROPPED: IGNORE}
+
+
+def described(targets: Mapping[str, str], found: Iterable[str]) -> str:
+    """What became of each class of QuPath, in words for the report.
+
+    >>> described({}, ["Tumor", "Ignore*", "Region*"])
+    'Ignore*: left out, Region*: paints nothing, Tumor: Tumor'
+    """
+    words = {DROPPED: "left out", NOTHING: "paints nothing"}
+    pairs = targets or {name: study_class(name, targets) or NOTHING for name in sorted(found)}
+    return ", ".join(f"{name}: {words.get(target, target)}" for name, target in pairs.items())

@@ -41,11 +41,11 @@ class Tile:
     downsample: float
 
 
-def holds_tiles(images: Path, annotations: Path) -> bool:
-    """Whether images bear names of exported tiles, and are not themselves annotated by GeoJSON files of those names."""
-    drawn = {path.name.split("]")[0] for path in _files(annotations, shapes.SUFFIXES) if TILE_NAME.match(path.name)}
-    tiles = {path.name.split("]")[0] for path in _files(images, SUFFIXES) if TILE_NAME.match(path.name)}
-    return bool(tiles - drawn)
+def exported_tile(images: Path, annotations: Path) -> Path | None:
+    """An image that bears the name of an exported tile; None where such tiles are annotated anew, by GeoJSON files."""
+    drawn = any(TILE_NAME.match(path.name) for path in _files(annotations, shapes.SUFFIXES))
+    tiles = (path for path in _files(images, SUFFIXES) if TILE_NAME.match(path.name))
+    return None if drawn else next(tiles, None)
 
 
 def find_tiles(images: Path, labels: Path, ending: str = "") -> tuple[list[Tile], tuple[str, ...]]:

@@ -9,25 +9,30 @@ from skimage.measure import label
 from histoloom.errors import InputError
 from histoloom.formats.images import read_instances
 
-WHITE = 255  # what a mask of "nucleus or not" holds, in place of one number for each nucleus
-
 
 def read_nuclei(path: Path, image: Path, size: tuple[int, int]) -> Int32[np.ndarray, "height width"]:
     """Read the nucleus ids of an image of `size` (height, width); ids may have gaps.
 
-    Raises InputError for a nucleus map of another size, naming both files, for one that tells only nucleus from
-    background (0 and 255), and for what is no 8- or 16-bit grey image.
+    Raises InputError for a nucleus map of another size, naming both files, for one value in several places, since that
+    tells nucleus from background only (as 0 and 255, or 0 and 1), and for what is no grey image of whole numbers.
     """
     ids = read_instances(path)
     if ids.shape != size:
+        is_turned = ids.shape == size[::-1]
         raise InputError(
             f"{path}: nucleus map is {ids.shape[0]}x{ids.shape[1]}, its image {image} is {size[0]}x{size[1]}; expected "
-            "one size (height x width); export both again at one downsample, or remove both"
+            "one size (height x width); "
+            + (
+                "looks transposed: exchange its rows and columns"
+                if is_turned
+                else "export both again at one downsample, or remove both"
+            )
         )
-    if ids.max(initial=0) == WHITE and set(np.unique(ids)) <= {0, WHITE} and label(ids, connectivity=2).max() > 1:
+    values = np.unique(ids[ids > 0])
+    if len(values) == 1 and (pieces := int(label(ids, connectivity=2).max())) > 1:
         raise InputError(
-            f"{path}: holds only 0 and 255, in several places; expected one number for each nucleus; give the nucleus "
-            "map, not the mask"
+            f"{path}: holds only 0 and {values[0]}, in {pieces} places; expected one number for each nucleus; give the "
+            "nucleus map, not the mask, or number each nucleus"
         )
     return ids
 

@@ -1,6 +1,6 @@
 """Images that show one picture, directly or through others: they must go the same way."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from histoloom.errors import InputError
 from histoloom.prepare.duplicates.pairs import Duplicate
@@ -21,7 +21,10 @@ def connected(names: Iterable[str], pairs: Iterable[tuple[str, str]]) -> dict[st
 
 
 def pictures_of(index: Sequence[IndexRow], duplicates: Iterable[Duplicate]) -> dict[str, str]:
-    """For each image the first image that shows the same picture: equal pixels, or connected by `duplicates`."""
+    """For each image the first image that shows the same picture: equal pixels, or connected by `duplicates`.
+
+    Blank images show none, here and in `joined_groups`.
+    """
     return connected((row.name for row in index), _alike(index, duplicates))
 
 
@@ -32,10 +35,21 @@ def joined_groups(index: Sequence[IndexRow], duplicates: Iterable[Duplicate]) ->
     return connected(group_of.values(), [(group_of[one], group_of[other]) for one, other in pairs])
 
 
-def same_pixels(index: Sequence[IndexRow]) -> list[tuple[str, str]]:
-    """Each image beside the first in the index that has its pixels, unflipped: itself, where it is alone."""
+def identical_pairs(index: Sequence[IndexRow], duplicates: Iterable[Duplicate]) -> list[tuple[str, str]]:
+    """Pairs of images with the same pixels, by the index or, flipped or turned, by `duplicates`; no blank ones.
+
+    Empty tiles of two patients are equal without being copies: nothing that is learnt from one flatters the other.
+    """
+    duplicates = list(duplicates)
+    blank = blank_images(duplicates)
     first_with: dict[str, str] = {}
-    return [(row.name, first_with.setdefault(row.sha256, row.name)) for row in index]
+    pairs = [(row.name, first_with.setdefault(row.sha256, row.name)) for row in index if row.name not in blank]
+    return pairs + [(pair.first, pair.second) for pair in duplicates if pair.kind == "identical"]
+
+
+def blank_images(duplicates: Iterable[Duplicate]) -> Collection[str]:
+    """Names of the images that show nothing and that have the pixels of another one."""
+    return {name for pair in duplicates if pair.kind == "blank" for name in (pair.first, pair.second)}
 
 
 def check_known(index: Sequence[IndexRow], duplicates: Iterable[Duplicate]) -> None:
@@ -49,7 +63,9 @@ def check_known(index: Sequence[IndexRow], duplicates: Iterable[Duplicate]) -> N
 
 
 def _alike(index: Sequence[IndexRow], duplicates: Iterable[Duplicate]) -> list[tuple[str, str]]:
-    return [*same_pixels(index), *((pair.first, pair.second) for pair in duplicates)]
+    duplicates = list(duplicates)
+    near = [(pair.first, pair.second) for pair in duplicates if pair.kind == "near"]
+    return identical_pairs(index, duplicates) + near
 
 
 def _root(first: dict[str, str], name: str) -> str:

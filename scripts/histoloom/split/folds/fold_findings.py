@@ -1,10 +1,12 @@
 """What is missing in the parts of the folds: classes, strata, groups; worth knowing before hours of training."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from histoloom.findings import Finding
+from histoloom.prepare.duplicates.pairs import Duplicate
 from histoloom.prepared import PARTS, IndexRow
+from histoloom.split.folds.clusters import blank_images
 from histoloom.split.folds.members import Member, listed
 
 FEWEST_GROUPS = 2  # in a part: the scores of one case alone say nothing of the next
@@ -46,6 +48,18 @@ def joined_findings(joined: Mapping[str, str]) -> list[Finding]:
         for first, groups in together.items()
         if len(groups) > 1
     ]
+
+
+def blank_findings(duplicates: Iterable[Duplicate]) -> list[Finding]:
+    """Blank images with the pixels of another one: they keep no groups together and are no leak."""
+    names = sorted(blank_images(duplicates))
+    if not names:
+        return []
+    message = (
+        f"{len(names)} images ({listed(names)}) show nothing and have the pixels of another of them; they may lie in "
+        "several parts, as there is nothing to learn from them; remove them where they are not meant to count"
+    )
+    return [Finding("info", "blank_twins", "folds", message)]
 
 
 def repeat_findings(members: Sequence[Member], folds_in_repeat: int) -> Iterator[Finding]:

@@ -7,7 +7,7 @@ from histoloom.errors import InputError
 from histoloom.findings import Finding
 from histoloom.prepare.duplicates.pairs import Duplicate
 from histoloom.prepared import PARTS, IndexRow
-from histoloom.split.folds.clusters import connected, same_pixels
+from histoloom.split.folds.clusters import connected, identical_pairs
 from histoloom.split.folds.members import Member, listed
 
 
@@ -18,8 +18,9 @@ def check_leaks(members: Sequence[Member], index: Sequence[IndexRow], duplicates
     parts of one fold; a group lies in the test part and in train or val; the same picture lies in two parts, which is:
     the same pixels (index's sha256), flipped or turned ones, or near `duplicates`; or where two folds test different
     images of one group. The official rotation tests fold 3 twice, the same images each time, and repeats test all
-    images again: that is no leak. Blank images are refused like others that are identical. An image that is identical
-    to one of a near pair counts as that one; two images that are near a third one are not thereby near each other.
+    images again: that is no leak. Blank images of equal pixels (kind "blank" in `duplicates`) are none either. An image
+    that is identical to one of a near pair counts as that one; two images that are near a third one are not thereby
+    near each other.
     """
     known = {row.name: row for row in index}
     by_fold = _by_fold(members)
@@ -77,8 +78,7 @@ def _near(
 
 
 def _pictures(index: Sequence[IndexRow], duplicates: Iterable[Duplicate]) -> dict[str, str]:
-    identical = [(pair.first, pair.second) for pair in duplicates if pair.kind == "identical"]
-    return connected((row.name for row in index), [*same_pixels(index), *identical])
+    return connected((row.name for row in index), identical_pairs(index, duplicates))
 
 
 def _check_parts(fold: int, members: Sequence[Member], known: Mapping[str, IndexRow]) -> None:
@@ -142,8 +142,8 @@ def _identical_message(one: Member, other: Member, known: Mapping[str, IndexRow]
     return (
         f"folds.csv: fold {one.fold} has {what} in two parts: '{one.name}' ({one.part}) and "
         f"'{other.name}' ({other.part}), groups '{one.group}' and '{other.group}'; expected each picture "
-        "in one part;\nremove one of the two from the dataset (two blank tiles are identical too), or set "
-        "split.near_duplicates: join with scheme grouped or proportions" + _files(one, other, known, by_fold)
+        "in one part;\nremove one of the two from the dataset, or set split.near_duplicates: join with scheme grouped "
+        "or proportions" + _files(one, other, known, by_fold)
     )
 
 

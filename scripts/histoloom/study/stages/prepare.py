@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from histoloom import plugins
-from histoloom.study.raw import raw_data_digest, receipt_of
+from histoloom.study.raw import is_download, raw_data_digest, receipt_of
 from histoloom.study.sections import raw_folder, section
 from histoloom.study.workflow import code_with_plugins, flags
 
@@ -32,11 +32,8 @@ class Prepare:
         return [*(word for file in files for word in ("--file", *file)), *flags({"root": root} | said)]
 
     def fetched(self, wildcards: Any) -> list[str]:
-        """The receipt of a download, for a dataset that has to be downloaded or was."""
-        receipt = receipt_of(wildcards.dataset)
-        has_files = "files" in self.config["datasets"][wildcards.dataset].get("source", {})
-        is_missing = not raw_folder(self.config, wildcards.dataset).is_dir()
-        return [receipt.as_posix()] if has_files and (is_missing or receipt.is_file()) else []
+        """The receipt of a download, for a dataset that has to be downloaded or was, be it in part."""
+        return [receipt_of(wildcards.dataset).as_posix()] if is_download(self.config, wildcards.dataset) else []
 
     def flags(self, wildcards: Any) -> list[str]:
         """Flags of the prepare section and of the dataset's reader."""
@@ -52,6 +49,10 @@ class Prepare:
     def raw_digest(self, wildcards: Any) -> str:
         """Names, sizes and content of the raw data, which is no declared input: copying it would rerun everything."""
         return raw_data_digest(self.config, wildcards.dataset)
+
+    def inspect_code(self, wildcards: Any) -> str:
+        """Code of the script, and of the metrics by which it compares two annotators."""
+        return code_with_plugins("inspect_dataset", ("metrics", "dice"), ("metrics", "pq"))
 
     def inspect_flags(self, wildcards: Any) -> list[str]:
         """Flags of the inspect section."""
