@@ -266,11 +266,11 @@ def test_joined_near_duplicates_never_leak(grouping, tied, seed, validation):
 
 
 def split_by_script(folder, index, pairs=(), **changes):
-    values = {"image": "i.png", "mask": "m.png", "instances": "", "second_instances": "", "height": 8, "width": 8}
+    values = dict.fromkeys(INDEX_COLUMNS, "") | {"image": "i.png", "mask": "m.png", "height": 8, "width": 8}
     table = [
         values
         | {"name": r.name, "group": r.group, "stratum": r.stratum, "fold": r.fold, "sha256": r.sha256}
-        | {"mpp": "", "source": r.source}
+        | {"source": r.source}
         for r in index
     ]
     write_table(folder / "index.csv", INDEX_COLUMNS, table)
