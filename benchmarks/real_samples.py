@@ -15,7 +15,7 @@ from histoloom.errors import InputError, run
 from histoloom.files import write_text
 from histoloom.prepared import read_description, read_table
 
-DATASETS = ("consep", "brecahad")
+DATASETS = ("consep", "brecahad", "monuseg", "hou2020", "cryonuseg", "necrosis", "hnscc")
 METRICS = ("dice", "iou", "accuracy", "precision", "recall", "pq")
 HEADLINE = ("dice", "foreground")
 READING = "## Reading"
@@ -25,6 +25,7 @@ MARKS = {
         ("haematoxylin Otsu, as published with the samples", 0.454),
         ("U-Net of the original study, all 162 images, image-wise split", 0.5645),
     ],
+    "monuseg": [("haematoxylin Otsu, as published with the samples (MoNuSeg's training tiles)", 0.721)],
 }
 
 
@@ -34,9 +35,11 @@ def main() -> None:
     parser.add_argument("--benchmarks", type=Path, required=True, help="Folder of Snakemake's benchmark files.")
     parser.add_argument("--table", type=Path, required=True, help="Markdown file to write.")
     arguments = parser.parse_args()
-    parts = [introduction()]
+    parts = [introduction(arguments.benchmarks)]
     for dataset in DATASETS:
         parts += [section(arguments.results, arguments.benchmarks, dataset)]
+    described = definitions(read_table(arguments.results / DATASETS[0] / "summary.csv"))
+    parts += ["## Definitions", "", *(f"- {text}" for text in described), ""]
     write_text(arguments.table, "\n".join([*parts, reading(arguments.table)]))
 
 
@@ -46,7 +49,9 @@ def reading(table: Path) -> str:
     return text[text.index(READING) :] if READING in text else READING + "\n"
 
 
-def introduction() -> str:
+def introduction(benchmarks: Path) -> str:
+    """What was run, on what machine, and how much processor time it took."""
+    minutes = sum(float(read_tsv(path)["cpu_time"]) for path in benchmarks.rglob("*.tsv")) / 60
     return f"""# Real samples
 
 Made by `make real-samples`, then `python benchmarks/real_samples.py` with the flags in its first lines. The study is
@@ -54,7 +59,8 @@ Made by `make real-samples`, then `python benchmarks/real_samples.py` with the f
 Machine: {os.cpu_count()} cores, {processor()}, no GPU, Python {platform.python_version()}.
 
 Each score is the mean over images; the 95 % interval is a percentile bootstrap over groups. "Foreground" is all classes
-but background merged. Baselines learn nothing: they are scored by the same code on the same images.
+but background merged. Baselines learn nothing: they are scored by the same code on the same images. All jobs together
+took {minutes:.0f} minutes of processor time.
 """
 
 
@@ -81,12 +87,7 @@ def section(results: Path, benchmarks: Path, dataset: str) -> str:
             "",
             score_table(summary),
             "",
-            "Definitions: " + " ".join(definitions(summary)),
-            "",
-            "Marks from elsewhere, against the best model's Dice (foreground):",
-            "",
             *mark_table(dataset, headline),
-            "",
             "Paired differences of Dice (foreground), first minus second:",
             "",
             *difference_table(comparison),
@@ -131,12 +132,15 @@ def definitions(summary: list[dict[str, str]]) -> list[str]:
 
 def mark_table(dataset: str, headline: list[dict[str, str]]) -> list[str]:
     """The best model's mean and interval beside figures that were not measured here."""
+    if dataset not in MARKS:
+        return []
     best = max((row for row in headline if row["kind"] == "model"), key=lambda row: float(row["mean"]))
-    lines = ["| mark | its Dice | best model | above it |", "|---|---|---|---|"]
+    lines = ["Marks from elsewhere, against the best model's Dice (foreground):", ""]
+    lines += ["| mark | its Dice | best model | above it |", "|---|---|---|---|"]
     for name, mark in MARKS[dataset]:
         above = "whole interval" if float(best["low"]) > mark else "mean" if float(best["mean"]) > mark else "no"
         lines.append(f"| {name} | {mark} | {best['architecture']} {cell(best)} | {above} |")
-    return lines
+    return [*lines, ""]
 
 
 def difference_table(comparison: list[dict[str, str]]) -> list[str]:
