@@ -10,22 +10,22 @@ from histoloom import plugins
 from histoloom.arguments import pair
 from histoloom.errors import run
 from histoloom.prepare.preparation import PreparedFiles, checked_options, write_prepared
-from histoloom.progress import line_printer
+from histoloom.progress import progress_bar
 
 
 def main() -> None:
     arguments = parse()
     options = checked_options(arguments.reader, dict(arguments.option))
     dataset = plugins.load("datasets", arguments.reader)(arguments.root, **options)
-    with tqdm(total=len(dataset), desc=arguments.name, unit="image", disable=None) as bar:  # None: on a terminal only
+    with progress_bar(arguments.name, "images") as progress:
         write_prepared(
             dataset,
             prepared_files(arguments),
             name=arguments.name,
             reader=arguments.reader,
             on_bad_image=arguments.on_bad_image,
-            tell=lambda message: bar.write(f"bad image: {message}", file=sys.stderr),
-            progress=line_printer(arguments.name) if bar.disable else lambda done, total: bar.update(),
+            tell=lambda message: tqdm.write(f"bad image: {message}", file=sys.stderr),  # above the bar, if there is one
+            progress=progress,
         )
 
 

@@ -1,5 +1,6 @@
 """What a stage found wrong or worth knowing, as one line of a table that the report shows."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 FINDING_COLUMNS = ("severity", "kind", "subject", "message")
@@ -18,3 +19,13 @@ class Finding:
     kind: str
     subject: str
     message: str
+
+
+def listed(values: Iterable[object], most: int = 5) -> str:
+    """Values for a message, no more than `most` of them.
+
+    >>> listed([3, 1, 2], most=2)
+    '3, 1, ...'
+    """
+    words = [str(value) for value in values]
+    return ", ".join(words[:most] + ["..."] * (len(words) > most))

@@ -3,6 +3,7 @@ import io
 import stat
 import struct
 import tarfile
+import tempfile
 import zipfile
 from pathlib import Path
 
@@ -151,7 +152,7 @@ def test_a_member_cannot_leave_the_folder(name, make, folder):
     check_refused(make([*GOOD, (name, b"evil")]), folder, message)
 
 
-@pytest.mark.parametrize("name", ["/tmp/evil.txt", "\\evil.txt", "C:\\evil.txt", "c:evil.txt"])
+@pytest.mark.parametrize("name", [f"{tempfile.gettempdir()}/evil.txt", "\\evil.txt", "C:\\evil.txt", "c:evil.txt"])
 def test_an_absolute_path_is_refused(name, make, folder):
     message = f"ARCHIVE: member {name!r} has an absolute path; expected a relative one; do not trust it"
     check_refused(make([*GOOD, (name, b"evil")]), folder, message)
@@ -303,4 +304,4 @@ def test_a_name_too_long_for_the_disk_leaves_nothing(make, folder):
 
 
 def test_tests_write_nowhere_else():
-    assert not Path("/tmp/evil.txt").exists()
+    assert not Path(tempfile.gettempdir(), "evil.txt").exists()

@@ -9,20 +9,10 @@ from PIL import Image
 
 from histoloom.datasets.qupath_tiles import qupath_tiles
 from histoloom.errors import InputError
-from histoloom.sample import IGNORE, Dataset, Sample
+from histoloom.sample import IGNORE
+from tests.prepare.test_qupath import only, pixels_of
 
 MAP = ["0=ignore", "1=tumour", "2=stroma"]
-
-
-def only(dataset: Dataset) -> Sample:
-    assert dataset.problems == ()
-    (sample,) = dataset
-    return sample
-
-
-def pixels_of(sample: Sample) -> dict[int, int]:
-    values, counts = np.unique(sample.mask, return_counts=True)
-    return dict(zip(values.tolist(), counts.tolist(), strict=True))
 
 
 def write_tile(

@@ -30,6 +30,7 @@ MOST_DEVIATION_DEG = 30
 LEAST_COMPONENT = -0.15  # stains take light up and give none; a little below 0 is noise
 TYPICAL = {"haematoxylin": np.array([0.63, 0.69, 0.36]), "eosin": np.array([0.27, 0.88, 0.38])}
 
+TISSUE_SHARE = 0.01  # an image with less tissue is blank
 DENSITY = -np.log((np.arange(256) + 1) / LIGHT)  # of each 8-bit value, as torchstain has it
 
 

@@ -12,7 +12,7 @@ from jaxtyping import Float, UInt8
 from histoloom.colour.stain import EstimateFailed, estimate_stains, stain_vectors, tissue_mask
 from histoloom.errors import InputError
 from histoloom.files import atomic_file, write_table
-from histoloom.findings import Finding
+from histoloom.findings import Finding, listed
 from histoloom.formats.images import read_image
 from histoloom.prepared import INDEX_COLUMNS, IndexRow, read_table
 
@@ -126,10 +126,9 @@ def normalisation_findings(table: Sequence[Mapping[str, object]], fold: int) -> 
     kept = [str(row["name"]) for row in table if row["state"] == "fallback"]
     if not kept:
         return []
-    shown = ", ".join(kept[:NAMES_SHOWN]) + (", ..." if len(kept) > NAMES_SHOWN else "")
     message = (
-        f"{len(kept)} of {len(table)} images ({shown}) could not be normalised and are used as they are; "
-        "normalised/table.csv says why; remove them, or normalise nothing"
+        f"{len(kept)} of {len(table)} images ({listed(kept, NAMES_SHOWN)}) could not be normalised and are used as "
+        "they are; normalised/table.csv says why; remove them, or normalise nothing"
     )
     return [Finding("warning", "not_normalised", f"fold {fold}", message)]
 

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from jaxtyping import Float32, Int8, Shaped, UInt8
 
-from histoloom.colour.stain import tissue_mask
+from histoloom.colour.stain import TISSUE_SHARE, tissue_mask
 
 THUMBNAIL_PX = 64
 FREQUENCIES = 16
@@ -22,7 +22,6 @@ BLUR_PX = 0.75  # of the thumbnail: a shift by 2 of 256 pixels then costs 5 % of
 DETAIL_PX = 8.0  # of the thumbnail: coarser differences (tissue here, glass there) are common to many pictures
 # Below this the picture is glass, or noise that the hash cannot tell apart: 1 % of CoNSeP patches, all empty tiles.
 BLANK_SD = 5.0  # grey levels of the thumbnail
-TISSUE_SHARE = 0.01  # a picture with less tissue shows none; inspection calls it blank too
 CHANGES = (
     "none",
     "turned 90 degrees",

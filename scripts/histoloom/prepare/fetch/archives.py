@@ -26,6 +26,7 @@ LIMIT_BYTES = 200 * 10**9  # the largest dataset known here, PanNuke, unpacks to
 LIMIT_MEMBERS = 2_000_000
 BLOCK_BYTES = 1 << 20
 JUNK = "__MACOSX"  # what the Finder adds to zips: icons and shadows of each file
+# The last is what zipfile raises for a compression that it does not know.
 DAMAGED = (zipfile.BadZipFile, tarfile.TarError, gzip.BadGzipFile, zlib.error, EOFError, NotImplementedError)
 
 Progress = Callable[[int, int], None]

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import numpy as np
 
-from histoloom.findings import SEVERITIES, Finding
+from histoloom.findings import SEVERITIES, Finding, listed
 from histoloom.prepare.duplicates.findings import duplicate_images
 from histoloom.prepare.inspection.measuring import Measured
 from histoloom.prepared import Description
@@ -81,7 +81,7 @@ def unknown_values(images: Sequence[Measured], description: Description) -> Iter
 def skipped_images(skipped: Sequence[Mapping[str, str]], description: Description) -> Iterable[Finding]:
     """Warning for problems for which raw files were left out."""
     if skipped:
-        named = _named([row["source"] or row["message"] for row in skipped])
+        named = listed([row["source"] or row["message"] for row in skipped], NAMES_SHOWN)
         message = f"problems that left raw files out: {len(skipped)} ({named}); no score counts these files; mend them"
         yield Finding("warning", "skipped_image", description.name, message)
 
@@ -230,11 +230,7 @@ def second_annotator(images: Sequence[Measured], description: Description) -> It
 
 
 def _some(names: Sequence[str], images: Sequence[Measured]) -> str:
-    return f"{len(names)} of {len(images)} images ({_named(names)})"
-
-
-def _named(names: Sequence[str]) -> str:
-    return ", ".join(names[:NAMES_SHOWN]) + (", ..." if len(names) > NAMES_SHOWN else "")
+    return f"{len(names)} of {len(images)} images ({listed(names, NAMES_SHOWN)})"
 
 
 def _size(size: tuple[int, ...]) -> str:

@@ -8,14 +8,13 @@ import numpy as np
 from jaxtyping import Bool, Float, Float64, Int32, Int64, UInt8
 
 from histoloom import plugins
-from histoloom.colour.stain import stain_vectors, tissue_mask
+from histoloom.colour.stain import TISSUE_SHARE, stain_vectors, tissue_mask
 from histoloom.evaluate.matching import ANY, pair_counts, relabel
 from histoloom.formats.images import read_image, read_instances, read_mask
 from histoloom.prepare.inspection.class_pixels import class_pixels
 from histoloom.prepared import IndexRow
 from histoloom.sample import IGNORE
 
-TISSUE_SHARE = 0.01  # an image with less tissue is blank
 NUCLEUS = 1  # both annotators' nuclei as one class
 
 

@@ -3,11 +3,11 @@
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from histoloom.findings import Finding
+from histoloom.findings import Finding, listed
 from histoloom.prepare.duplicates.pairs import Duplicate
 from histoloom.prepared import PARTS, IndexRow
 from histoloom.split.folds.clusters import blank_images
-from histoloom.split.folds.members import Member, listed
+from histoloom.split.folds.members import Member
 
 FEWEST_GROUPS = 2  # in a part: the scores of one case alone say nothing of the next
 OUTCOMES = {

@@ -4,11 +4,11 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from histoloom.errors import InputError
-from histoloom.findings import Finding
+from histoloom.findings import Finding, listed
 from histoloom.prepare.duplicates.pairs import Duplicate
 from histoloom.prepared import PARTS, IndexRow
 from histoloom.split.folds.clusters import connected, identical_pairs
-from histoloom.split.folds.members import Member, listed
+from histoloom.split.folds.members import Member
 
 
 def check_leaks(members: Sequence[Member], index: Sequence[IndexRow], duplicates: Sequence[Duplicate] = ()) -> None:

@@ -5,8 +5,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from histoloom.errors import InputError
+from histoloom.findings import listed
 from histoloom.prepared import PARTS, IndexRow
-from histoloom.split.folds.members import Member, in_order, listed
+from histoloom.split.folds.members import Member, in_order
 
 LEFT_OUT = "left_out"
 

@@ -21,13 +21,3 @@ class Member:
 def in_order(members: Iterable[Member]) -> list[Member]:
     """Members by fold, part (train, val, test) and name."""
     return sorted(members, key=lambda member: (member.fold, PARTS.index(member.part), member.name))
-
-
-def listed(values: Iterable[object], most: int = 5) -> str:
-    """Values for a message, no more than `most` of them.
-
-    >>> listed([3, 1, 2], most=2)
-    '3, 1, ...'
-    """
-    words = [str(value) for value in values]
-    return ", ".join(words[:most] + ["..."] * (len(words) > most))

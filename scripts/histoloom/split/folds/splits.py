@@ -5,8 +5,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from histoloom.errors import InputError
+from histoloom.findings import listed
 from histoloom.prepared import PARTS, IndexRow
-from histoloom.split.folds.members import Member, in_order, listed
+from histoloom.split.folds.members import Member, in_order
 from histoloom.split.folds.strata import deal, draw, group_counts
 
 OFFICIAL_FOLDS = (1, 2, 3)
