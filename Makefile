@@ -61,11 +61,13 @@ real-samples: env  ## run the whole workflow on small real samples (study.sample
 test: env debian-tools  ## run all tests
 	python -m pytest -n auto --dist loadfile
 
-# What two tests need of Debian: a browser for the report, Groovy for the scripts that run in QuPath.
+# What some tests need of Debian: a browser for the report, Groovy for the scripts that run in QuPath, a C++ compiler
+# for networks that are compiled.
 debian-tools:
 	@missing=""; \
 	command -v chromium >/dev/null || missing="chromium chromium-driver"; \
 	command -v groovy >/dev/null || missing="$$missing groovy"; \
+	command -v c++ >/dev/null || missing="$$missing g++"; \
 	if [ -n "$$missing" ] && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; \
 	then echo "installing $$missing for the tests"; \
 	  { apt-get update -qq && apt-get install -y -qq --no-install-recommends $$missing; } >/dev/null; fi

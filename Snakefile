@@ -49,6 +49,7 @@ rule all:
         collect("results/{d}/figures/{table}.html", d=study.datasets, table=study.tables),
         collect("results/{d}/figures/confusion_{a}.png", d=study.datasets, a=study.architectures),
         collect("results/{d}/figures/epochs_{a}.html", d=study.datasets, a=study.architectures),
+        collect("results/{d}/figures/augmentations_{a}.png", d=study.datasets, a=study.architectures),
 
 
 include: "workflow/rules/prepare.smk"

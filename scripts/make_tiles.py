@@ -14,11 +14,12 @@ from histoloom.split.tiles import IMAGE_COLUMNS, WINDOW_COLUMNS, TileStore
 def main() -> None:
     arguments = parse_arguments()
     index = read_index(arguments.index)
-    places = write_pixels(index, arguments.downsample, arguments.images, arguments.masks)
+    arrays = arguments.images, arguments.masks, arguments.instances
+    places = write_pixels(index, arguments.downsample, *arrays)
     write_table(arguments.image_table, IMAGE_COLUMNS, map(astuple, places))
-    store = TileStore.open(arguments.images, arguments.masks, arguments.image_table)
+    store = TileStore.open(*arrays, arguments.image_table)
     windows = annotated_windows(store, arguments.tile_px, arguments.stride_px)
-    write_table(arguments.windows, WINDOW_COLUMNS, [(*astuple(window), arguments.tile_px) for window in windows])
+    write_table(arguments.windows, WINDOW_COLUMNS, map(astuple, windows))
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -29,8 +30,11 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--stride-px", type=int, required=True, help="distance of windows in working pixels")
     parser.add_argument("--images", type=Path, required=True, help="array to write: (pixels, 3) uint8 RGB")
     parser.add_argument("--masks", type=Path, required=True, help="array to write: (pixels,) uint8 class indices")
+    parser.add_argument(
+        "--instances", type=Path, required=True, help="array to write: (pixels,) int32 nucleus ids, (0,) without any"
+    )
     parser.add_argument("--image-table", type=Path, required=True, help="table to write: name,offset,height,width")
-    parser.add_argument("--windows", type=Path, required=True, help="table to write: name,row,column,tile_px")
+    parser.add_argument("--windows", type=Path, required=True, help="table to write: name,row,column")
     return parser.parse_args()
 
 

@@ -1,4 +1,4 @@
-"""Turn predicted probabilities into class regions and single nuclei, and list the nuclei in a table."""
+"""Turn predictions into class regions and single nuclei, and list the nuclei in a table."""
 
 import argparse
 from pathlib import Path
@@ -8,8 +8,10 @@ from tqdm import tqdm
 from histoloom.errors import run
 from histoloom.files import atomic_folder, write_table
 from histoloom.formats.images import write_image, write_instances
-from histoloom.predict.postprocess import class_regions, describe_nuclei, split_nuclei
-from histoloom.predict.probabilities import read_probabilities
+from histoloom.plugins import load, names
+from histoloom.predict.postprocess import class_regions, describe_nuclei, without_small
+from histoloom.predict.probabilities import read_maps, read_probabilities
+from histoloom.predict.thresholds import KIND, read_thresholds
 from histoloom.prepared import read_description
 
 COLUMNS = ("name", "id", "class", "row", "column", "area_px", "mean_probability")
@@ -18,12 +20,14 @@ COLUMNS = ("name", "id", "class", "row", "column", "area_px", "mean_probability"
 def main() -> None:
     args = parse()
     classes = read_description(args.dataset).classes
+    method, settings = load(KIND, args.method), read_thresholds(args.settings, args.method)
     table = []
     with atomic_folder(args.regions) as regions_folder, atomic_folder(args.nuclei) as nuclei_folder:
         for path in tqdm(sorted(args.probabilities.glob("*.npy")), desc="postprocess", unit="image", disable=None):
             probabilities = read_probabilities(path, len(classes))
-            nuclei = split_nuclei(probabilities.argmax(axis=2) > 0, args.min_distance_px, args.min_area_px)
-            write_image(regions_folder / f"{path.stem}.png", class_regions(probabilities, args.min_area_px))
+            found = method(probabilities, read_maps(args.maps, path.stem), **settings.options)
+            nuclei = without_small(found, settings.min_area_px)
+            write_image(regions_folder / f"{path.stem}.png", class_regions(probabilities, settings.min_area_px))
             write_instances(nuclei_folder / f"{path.stem}.png", nuclei)
             for nucleus in describe_nuclei(nuclei, probabilities):
                 place = (round(nucleus.row, 2), round(nucleus.column, 2))
@@ -35,10 +39,10 @@ def main() -> None:
 def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--probabilities", type=Path, required=True, help="folder of <name>.npy that predict wrote")
+    parser.add_argument("--maps", type=Path, required=True, help="folder of instance maps <name>.npy, or an empty one")
     parser.add_argument("--dataset", type=Path, required=True, help="dataset.json of the prepared dataset")
-    parser.add_argument("--method", choices=("watershed",), required=True, help="how touching nuclei are separated")
-    parser.add_argument("--min-area-px", type=int, required=True, help="smallest nucleus that is kept, in pixels")
-    parser.add_argument("--min-distance-px", type=int, required=True, help="least distance of two nuclei, in pixels")
+    parser.add_argument("--method", choices=names(KIND), required=True, help="how touching nuclei are separated")
+    parser.add_argument("--settings", type=Path, required=True, help="postprocess.json that tune_postprocess wrote")
     parser.add_argument("--regions", type=Path, required=True, help="folder to write class maps <name>.png into")
     parser.add_argument("--nuclei", type=Path, required=True, help="folder to write nucleus ids <name>.png into")
     parser.add_argument("--nuclei-table", type=Path, required=True, help="CSV to write one row for each nucleus into")

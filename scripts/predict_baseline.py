@@ -23,7 +23,7 @@ def main() -> None:
     if "foreground_class" in plugins.options("baselines", args.baseline):
         masks = (read_mask(row.mask) for row in part_rows(args.index, args.folds, args.fold, "train"))
         options["foreground_class"] = most_frequent_foreground(masks, class_count)
-    with atomic_folder(args.probabilities) as folder:
+    with atomic_folder(args.probabilities) as folder, atomic_folder(args.maps):
         rows = part_rows(args.index, args.folds, args.fold, args.part)
         for row in tqdm(rows, desc="predict", unit="image", disable=None):
             probabilities = predict(read_image(row.image), class_count, **options)
@@ -39,6 +39,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--fold", type=int, required=True, help="number of the fold, from 0")
     parser.add_argument("--part", choices=PARTS, required=True, help="part of the fold to predict")
     parser.add_argument("--probabilities", type=Path, required=True, help="folder to write <name>.npy into")
+    parser.add_argument("--maps", type=Path, required=True, help="folder to write, empty: baselines have no such maps")
     return parser.parse_args()
 
 

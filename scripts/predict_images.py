@@ -1,4 +1,4 @@
-"""Predict the images of one part of a fold: class probabilities as uint8 arrays on each image's own grid."""
+"""Predict the images of one part of a fold: class probabilities and instance maps as bytes on each image's own grid."""
 
 import argparse
 from pathlib import Path
@@ -10,9 +10,10 @@ from tqdm import tqdm
 from histoloom.errors import run
 from histoloom.files import atomic_folder
 from histoloom.formats.images import read_image
+from histoloom.memory import lack_of_memory_told
 from histoloom.networks import PRECISIONS, load_model, resolve_precision
 from histoloom.predict.inference import predict_image
-from histoloom.predict.probabilities import quantised
+from histoloom.predict.probabilities import quantised, quantised_maps
 from histoloom.predict.tiling import OVERLAPS, WINDOWS, stride_px
 from histoloom.prepared import PARTS, part_rows
 
@@ -24,9 +25,13 @@ def main() -> None:
     network, card = load_model(args.model)
     stride_px(card["tile_px"], args.overlap)  # refuses an overlap that does not fit before anything is computed
     rows = part_rows(args.index, args.folds, args.fold, args.part)
-    with atomic_folder(args.probabilities) as folder:
+    memory = lack_of_memory_told(
+        f"{card['network']} with predict.batch_size {args.batch_size}, tiles of {card['tile_px']} px",
+        f"a batch that fits; lower predict.batch_size to {max(args.batch_size // 2, 1)}, or give the job more memory",
+    )
+    with memory, atomic_folder(args.probabilities) as folder, atomic_folder(args.maps) as maps_folder:
         for row in tqdm(rows, desc="predict", unit="image", disable=None):
-            probabilities = predict_image(
+            probabilities, maps = predict_image(
                 network,
                 card,
                 read_image(row.image),
@@ -37,6 +42,8 @@ def main() -> None:
                 precision=precision,
             )
             np.save(folder / f"{row.name}.npy", quantised(probabilities))
+            if maps is not None:
+                np.save(maps_folder / f"{row.name}.npy", quantised_maps(maps))
 
 
 def parse() -> argparse.Namespace:
@@ -53,6 +60,9 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--batch-size", type=int, required=True, help="tiles in one pass through the network")
     parser.add_argument("--precision", choices=("auto", *PRECISIONS), required=True, help="number type of the network")
     parser.add_argument("--probabilities", type=Path, required=True, help="folder to write <name>.npy into")
+    parser.add_argument(
+        "--maps", type=Path, required=True, help="folder for instance maps <name>.npy; empty if the network has none"
+    )
     return parser.parse_args()
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from histoloom.errors import InputError, run
 from histoloom.evaluate.bootstrap import resample
 from histoloom.evaluate.comparison import COMPARISON_COLUMNS, comparison_rows
+from histoloom.evaluate.divergence import diverged_folds
 from histoloom.evaluate.scores import PAIRS, check_classes, fact
 from histoloom.evaluate.stored_counts import read_counts
 from histoloom.evaluate.summary import SCORE_COLUMNS, SUMMARY_COLUMNS, score_rows, summary_rows
@@ -19,6 +20,7 @@ from histoloom.prepared import read_description
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--counts", type=Path, nargs="+", required=True, help="CSVs of counts, any folds and models.")
+    parser.add_argument("--history", type=Path, nargs="*", default=[], help="history.csv of each model and fold.")
     parser.add_argument("--dataset", type=Path, required=True, help="JSON that describes the prepared dataset.")
     parser.add_argument("--baseline", nargs="*", default=[], help="Names of the architectures that need no training.")
     parser.add_argument("--metric", nargs="+", required=True, help="Names of the metrics, in the order of the tables.")
@@ -45,11 +47,19 @@ def main() -> None:
     kinds = {name: "baseline" if name in baselines else "model" for name in architectures}
     scores = (row for part in counts for row in score_rows(part, metrics, classes))
     write_table(arguments.scores, SCORE_COLUMNS, scores)
-    skipped = description.skipped
+    skipped, diverged = description.skipped, diverged_folds(arguments.history)
     summary = (
         row
         for part in counts
-        for row in summary_rows(part, kinds[part.architecture], metrics, classes, resampling, skipped)
+        for row in summary_rows(
+            part,
+            kinds[part.architecture],
+            metrics,
+            classes,
+            resampling,
+            skipped,
+            diverged.get(part.architecture, ()),
+        )
     )
     write_table(arguments.summary, SUMMARY_COLUMNS, summary)
     comparison = comparison_rows(counts, baselines, metrics, classes, resampling, skipped)

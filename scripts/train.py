@@ -6,130 +6,112 @@ Killed at any step and started again with the same flags, it goes on and ends wi
 """
 
 import argparse
-import json
-import shutil
 import sys
 from contextlib import nullcontext
-from dataclasses import asdict
 from pathlib import Path
 
 import torch
 from tqdm import tqdm
 
-from histoloom.arguments import pair
-from histoloom.errors import InputError, run
-from histoloom.files import atomic_folder, digest_of, sha256, write_table
+from histoloom.arguments import add_flags, pair, settings_among
+from histoloom.errors import run
 from histoloom.networks import build_network, resolve_precision, save_model
 from histoloom.prepared import read_description
 from histoloom.split.tiles import TileStore, read_windows
-from histoloom.targets import output_count
-from histoloom.train.batches import EpochBatches, part_tiles, training_loader, validation_loader
+from histoloom.targets import Outputs
+from histoloom.train.augmentation.strengths import Augmentation
+from histoloom.train.batches import Tiles
 from histoloom.train.checkpoint import Checkpoints, leased
 from histoloom.train.distributed import Ranks, from_first, joined, told_once, wait_for_all
-from histoloom.train.learner import HISTORY, Learner, Progress
-from histoloom.train.probes import probe_tiles, write_epoch, write_probes
+from histoloom.train.failures import divergence_note, torch_errors_explained
+from histoloom.train.fold_data import FoldData
+from histoloom.train.history import End, Progress
+from histoloom.train.learner import Learner
+from histoloom.train.objective import weighted_losses
+from histoloom.train.order import EpochBatches
+from histoloom.train.probes import write_epoch, write_probes
+from histoloom.train.record import card, colours_of, fingerprint, line, publish
 from histoloom.train.settings import TrainSettings
-from histoloom.train.training import Task, predicted_classes, selection_score, train_one_epoch, validate
+from histoloom.train.task import Task
+from histoloom.train.training import train_one_epoch
+from histoloom.train.validation import predicted_classes, selection_score, validate
 
 
 def main() -> None:
     arguments = parsed()
-    settings = TrainSettings.from_arguments(arguments)
+    settings, augmentation = settings_among(arguments, TrainSettings), settings_among(arguments, Augmentation)
     with joined(arguments.threads_per_process) as ranks, told_once(ranks):
         dtype = resolve_precision(settings.precision, ranks.device)
-        identity = from_first(fingerprint(arguments, settings, ranks, dtype) if ranks.is_first else "", ranks)
-        state = arguments.state / identity
-        with leased(state) if ranks.is_first else nullcontext():
-            train(arguments, settings, ranks, dtype, state)
+        identity = fingerprint(arguments, settings, augmentation, ranks, dtype) if ranks.is_first else ""
+        state = arguments.state / from_first(identity, ranks)
+        explained = torch_errors_explained(settings, arguments.network, arguments.tile_px, ranks.world)
+        with leased(state) if ranks.is_first else nullcontext(), explained:
+            train(arguments, settings, augmentation, ranks, dtype, state)
             wait_for_all(ranks)
 
 
 def train(
-    arguments: argparse.Namespace, settings: TrainSettings, ranks: Ranks, dtype: torch.dtype, state: Path
+    arguments: argparse.Namespace,
+    settings: TrainSettings,
+    augmentation: Augmentation,
+    ranks: Ranks,
+    dtype: torch.dtype,
+    state: Path,
 ) -> None:
-    classes = read_description(arguments.dataset).classes
-    store = TileStore.open(arguments.images, arguments.masks, arguments.image_table)
-    windows = read_windows(arguments.windows)
-    tiles, held_out = part_tiles(store, windows, arguments.folds, arguments.fold, arguments.tile_px, settings)
-    probes, probe_masks = probe_tiles(held_out, settings.probe_tiles)
-    batches = EpochBatches(len(tiles.windows) * settings.repeats, settings.batch_size, settings.seed, ranks)
-    loader = training_loader(tiles, batches, arguments.loader_workers)
-    held_out_loader = validation_loader(held_out, ranks.share_of(settings.batch_size), ranks)
-    task = Task.of(settings, classes, len(batches), ranks, dtype)
+    losses = weighted_losses(settings.loss)
+    outputs = Outputs(read_description(arguments.dataset).classes, any(loss.of_maps for loss in losses))
+    data = data_of_fold(arguments, settings, augmentation, ranks, outputs)
+    task = Task.of(settings, arguments.network, outputs, len(data.batches), ranks, dtype, data.class_weights)
+    task.learning_rate(0, ())  # a schedule refuses options that make no sense before anything is computed
 
     torch.manual_seed(settings.seed)
-    network = build_network(arguments.network, dict(arguments.option), output_count(classes), colours_of(arguments))
+    network = build_network(
+        arguments.network, dict(arguments.option), outputs.count, colours_of(arguments), has_maps=outputs.has_maps
+    )
     learner = Learner.of(network, settings, ranks, dtype)
     checkpoints = Checkpoints(state, state.name, arguments.checkpoint_minutes, ranks)
     progress, warnings = checkpoints.resume(learner)
     if ranks.is_first:
         print(*warnings, sep="\n", end="\n" if warnings else "", file=sys.stderr)
-        write_probes(state / "epochs", probes, probe_masks)
+        write_probes(state / "epochs", data.probes.images, data.probes.masks)
 
-    while progress.epoch <= settings.epochs:
-        batches.start_at(progress.epoch, progress.step)
-        with progress_bar(progress, settings, batches, ranks) as bar:
+    while not progress.is_over:
+        data.batches.start_at(progress.epoch, progress.step)
+        with progress_bar(progress, settings, data.batches, ranks) as bar:
 
             def after_step(bar: tqdm = bar) -> None:
                 bar.update()
                 bar.set_postfix(loss=f"{progress.sums[0] / progress.sums[1].clamp(min=1):.4f}")
                 checkpoints.save_if_due(learner, progress)
 
-            loss = train_one_epoch(learner, loader, progress, task, after_step)
-        val_loss, confusion = validate(learner.kept, held_out_loader, task)
-        rate = task.learning_rate(progress.epoch * len(batches) - 1)
-        row = progress.finish_epoch(rate, loss, val_loss, selection_score(confusion, settings), ranks)
+            epoch = train_one_epoch(learner, data.loader, progress, task, after_step)
+        val_loss, confusion = validate(learner.kept, data.held_out, task)
+        rate = task.learning_rate(progress.epoch * len(data.batches) - 1, progress.scores)
+        end = End(settings.epochs, settings.patience, has_diverged=epoch.fault is not None)
+        row = progress.finish_epoch(rate, epoch.loss, val_loss, selection_score(confusion, settings), ranks, end)
         if ranks.is_first:
-            write_epoch(state / "epochs", row["epoch"], predicted_classes(learner.kept, probes, task))
+            write_epoch(state / "epochs", row["epoch"], predicted_classes(learner.kept, data.probes.images, task))
             if row["best"]:
                 # Before the checkpoint: a kill in between repeats the epoch and writes the same file again.
-                save_model(state / "best.pt", learner.kept.state_dict(), card(arguments, settings, classes, row))
+                description = card(arguments, settings, augmentation, outputs, row)
+                save_model(state / "best.pt", learner.kept.state_dict(), description)
             print(line(row, settings), file=sys.stderr, flush=True)
+            if epoch.fault is not None:
+                print(divergence_note(epoch.fault, progress, settings), file=sys.stderr, flush=True)
         checkpoints.save(learner, progress)
     if ranks.is_first:
         publish(state, arguments, progress)
 
 
-def fingerprint(arguments: argparse.Namespace, settings: TrainSettings, ranks: Ranks, dtype: torch.dtype) -> str:
-    """What the result depends on, and nothing else: settings, code, inputs, number of processes, number type."""
-    inputs = ("images", "masks", "image_table", "windows", "folds")
-    facts = {
-        **asdict(settings),
-        **{name: getattr(arguments, name) for name in ("network", "fold", "tile_px", "downsample", "code")},
-        "options": dict(arguments.option),
-        "classes": read_description(arguments.dataset).classes,  # and not its licence or notes
-        "inputs": [sha256(path) for path in (*(getattr(arguments, name) for name in inputs), *arguments.colours)],
-        "processes": ranks.world,
-        "device": ranks.device.type,
-        "dtype": str(dtype),
-    }
-    return digest_of(json.dumps(facts, sort_keys=True).encode())[:16]
-
-
-def card(arguments: argparse.Namespace, settings: TrainSettings, classes: tuple[str, ...], row: dict) -> dict:
-    """What a user of the weights has to know."""
-    return {
-        "network": arguments.network,
-        "options": dict(arguments.option),
-        "classes": list(classes),
-        "tile_px": arguments.tile_px,
-        "downsample": arguments.downsample,
-        "colours": colours_of(arguments),
-        "fold": arguments.fold,
-        "epoch": row["epoch"],
-        "score": row["val_score"],
-        "settings": asdict(settings),
-    }
-
-
-def colours_of(arguments: argparse.Namespace) -> dict | None:
-    """Mean and standard deviation of each channel over the training images, where the input is standardised."""
-    if (arguments.standardise == "fold") != bool(arguments.colours):
-        raise InputError(
-            f"--standardise {arguments.standardise}: with {len(arguments.colours)} files of --colours; expected "
-            "one with 'fold' and none with 'none'; give scripts/measure_colours.py's JSON"
-        )
-    return json.loads(arguments.colours[0].read_text(encoding="utf-8")) if arguments.colours else None
+def data_of_fold(
+    arguments: argparse.Namespace, settings: TrainSettings, augmentation: Augmentation, ranks: Ranks, outputs: Outputs
+) -> FoldData:
+    """Open what make_tiles.py laid out, with the truth beside the masks that the network and the losses want."""
+    store = TileStore.open(arguments.images, arguments.masks, arguments.instances, arguments.image_table)
+    has_boundary = any(term.wants_distances for term in weighted_losses(settings.loss))
+    tiles = Tiles(store, arguments.tile_px, len(outputs.classes), outputs.has_maps, has_boundary)
+    windows, folds, workers = read_windows(arguments.windows), arguments.folds, arguments.loader_workers
+    return FoldData.of(tiles, windows, folds, arguments.fold, settings, augmentation, ranks, workers)
 
 
 def progress_bar(progress: Progress, settings: TrainSettings, batches: EpochBatches, ranks: Ranks) -> tqdm:
@@ -145,29 +127,13 @@ def progress_bar(progress: Progress, settings: TrainSettings, batches: EpochBatc
     )
 
 
-def line(row: dict, settings: TrainSettings) -> str:
-    """One epoch in one line of the log."""
-    mark = " *" if row["best"] else ""
-    return (
-        f"epoch {row['epoch']}/{settings.epochs}: train loss {row['train_loss']:.4f}, val loss {row['val_loss']:.4f}, "
-        f"val {settings.select_metric} {row['val_score']:.4f}, {row['images_per_second']:.1f} images/s{mark}"
-    )
-
-
-def publish(state: Path, arguments: argparse.Namespace, progress: Progress) -> None:
-    """Write the declared outputs from the state folder, which stays until it is removed by hand."""
-    write_table(arguments.history, HISTORY, progress.history)
-    with atomic_folder(arguments.epochs_folder) as folder:
-        shutil.copytree(state / "epochs", folder, dirs_exist_ok=True)
-    best = torch.load(state / "best.pt", weights_only=True, map_location="cpu")
-    save_model(arguments.model, best["state"], best["card"])
-
-
 def parsed() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
-    for flag in ("images", "masks", "image-table", "windows", "folds", "dataset", "state", "model", "history"):
+    inputs = ("images", "masks", "instances", "image-table", "windows", "folds", "dataset")
+    for flag in (*inputs, "state", "model", "history"):
         parser.add_argument(f"--{flag}", type=Path, required=True)
     parser.add_argument("--colours", type=Path, nargs="*", default=[], help="JSON of the training images' colours.")
+    parser.add_argument("--weights", type=Path, nargs="*", default=[], help="Files of weights that options name.")
     parser.add_argument("--epochs-folder", type=Path, required=True, help="Folder for a strip of probe tiles an epoch.")
     parser.add_argument("--fold", type=int, required=True, help="Number of the fold, from 0.")
     parser.add_argument("--tile-px", type=int, required=True, help="Side of a training tile in working pixels.")
@@ -178,7 +144,8 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("--checkpoint-minutes", type=float, required=True, help="Minutes between checkpoints.")
     parser.add_argument("--loader-workers", type=int, required=True, help="Processes that augment, for each rank.")
     parser.add_argument("--threads-per-process", type=int, required=True, help="CPU threads of each rank.")
-    TrainSettings.add_flags(parser)
+    add_flags(parser, TrainSettings)
+    add_flags(parser, Augmentation)
     return parser.parse_args()
 
 

@@ -59,7 +59,10 @@ def read_section(path: Path, arguments: argparse.Namespace, config: dict) -> Sec
             *(row for one in arguments.findings if one.parts[-3] == description.name for row in read_table(one)),
             *shared_pictures(description.name, arguments.duplicates),
         ],
-        warnings=warnings_of(config["datasets"][description.name], description.skipped),
+        warnings=[
+            *warnings_of(config["datasets"][description.name], description.skipped),
+            *divergences(rows_of(arguments.summary, description.name)),
+        ],
         pictures={
             one.stem.removeprefix("examples_"): one for one in arguments.examples if one.parts[-3] == description.name
         },
@@ -91,6 +94,15 @@ def warnings_of(dataset: dict, skipped: int) -> list[str]:
             "validation scores that chose the weights are optimistic. Test images are untouched by this."
         )
     return warnings
+
+
+def divergences(summary: list[dict[str, str]]) -> list[str]:
+    found = {row["architecture"]: row["diverged"].split() for row in summary if row["diverged"]}
+    return [
+        f"{architecture} diverged in training on fold{'s' if len(folds) > 1 else ''} {', '.join(folds)}: loss or "
+        "gradient became no number, and its scores there are of the weights before."
+        for architecture, folds in found.items()
+    ]
 
 
 def parse() -> argparse.Namespace:

@@ -22,11 +22,20 @@ from histoloom.networks import build_network
 from histoloom.prepare.preparation import PreparedFiles, checked_options, write_prepared
 from histoloom.prepared import read_description, read_index
 from histoloom.study.check import complaint
-from histoloom.train.training import objective
+from histoloom.targets import Outputs, plain_target
+from histoloom.train.course import Course
+from histoloom.train.objective import objective, weighted_losses
 
 REPOSITORY = Path(__file__).parents[1]
 BASE = REPOSITORY / "config" / "config.yaml"
-DOCUMENTS = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "results/README.md")
+DOCUMENTS = (
+    "README.md",
+    "CONTRIBUTING.md",
+    "CHANGELOG.md",
+    "results/README.md",
+    "docs/architectures.md",
+    "docs/datasets.md",
+)
 TEXTS = {name: (REPOSITORY / name).read_text(encoding="utf-8") for name in DOCUMENTS}
 # A complete file in a document: its path in backticks, a colon, then a fenced block.
 FILES = re.compile(r"^`([\w./]+)`:\n\n```(?:python|yaml)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -34,7 +43,9 @@ EXAMPLES = dict(FILES.findall(TEXTS["CONTRIBUTING.md"]))
 STUDIES = dict(FILES.findall(TEXTS["README.md"]))
 FENCES = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
 TOP = ("scripts/", "config/", "workflow/", "tests/", "envs/", "docs/", "benchmarks/", ".ci/")
-SECTIONS = ("study", "inspect", "split", "tiles", "train", "predict", "evaluate", "report")
+SECTIONS = (
+    "study", "prepare", "inspect", "split", "normalise", "tiles", "train", "augment", "predict", "evaluate", "report",
+)  # fmt: skip
 LINKS = [
     (name, link)
     for name, text in TEXTS.items()
@@ -89,7 +100,13 @@ def paired_folder(root: Path) -> Path:
 
 
 def test_there_is_an_example_of_each_kind():
-    assert {kind_and_name(path)[0] for path in EXAMPLES} == {"datasets", "architectures", "losses", "metrics"}
+    assert {kind_and_name(path)[0] for path in EXAMPLES} == {
+        "datasets",
+        "architectures",
+        "losses",
+        "schedules",
+        "metrics",
+    }
 
 
 def test_the_dataset_example_is_prepared_with_its_groups_and_classes(contributed, tmp_path):
@@ -119,27 +136,33 @@ def test_the_dataset_example_names_a_file_without_its_partner(contributed, tmp_p
 
 
 def test_the_architecture_example_gives_an_output_for_each_class_on_the_grid_of_its_input(contributed):
-    network = build_network("segresnet", {"width": 8}, 5).eval()
+    network = build_network("attention_unet", {"width": 8}, 5).eval()
     with torch.inference_mode():
-        assert network(torch.zeros(2, 3, 32, 64)).shape == (2, 5, 32, 64)
+        assert network(torch.zeros(2, 3, 32, 70)).shape == (2, 5, 32, 70)
 
 
 def test_the_loss_example_equals_the_formula_and_leaves_out_what_nobody_annotated(contributed):
-    # Logit 0 is probability 1/2: (1 - 1/2)^2 * -ln(1/2) for every class. Logit 2 on the wrong side, in the second
-    # image: p = 1 / (1 + e^2) for the truth, so (1 - p)^2 * -ln(p).
+    # Logits 0 and 0 are probability 1/2. Logits -2 and 2 on the wrong side, in the second image: p = 1 / (1 + e^4).
     masks = torch.zeros(2, 2, 2, dtype=torch.uint8)
     masks[0, 0, 0] = 255
     logits = torch.zeros(2, 2, 2, 2)
-    logits[0, :, 0, 0] = 30
+    logits[0, 1, 0, 0] = 30
     logits[1, 0], logits[1, 1] = -2, 2
-    p = 1 / (1 + np.exp(2))
-    expected = [0.25 * log(2), (1 - p) ** 2 * -log(p)]
-    truth = torch.stack([masks == k for k in range(2)], 1).float()
-    focal = plugins.load("losses", "focal")
-    np.testing.assert_allclose(focal(logits, truth, (masks != 255)[:, None].float()), expected, rtol=1e-5)
-    total, pixels = objective(logits, masks, [(2.0, focal)])
+    p = 1 / (1 + np.exp(4))
+    expected = [log(2) + 3 * (1 - 0.5), -log(p) + 3 * (1 - p)]
+    target = plain_target(masks, ("background", "tumour"))
+    loss = plugins.load("losses", "poly_cross_entropy")
+    np.testing.assert_allclose(loss(logits, target, epsilon=3.0), expected, rtol=1e-5)
+    terms = weighted_losses("2*poly_cross_entropy(epsilon=3.0)")
+    total, pixels = objective(logits, target, terms, Outputs(("background", "tumour"), has_maps=False))
     assert pixels == 7
     assert total.item() == pytest.approx(2 * (3 * expected[0] + 4 * expected[1]), rel=1e-5)
+
+
+def test_the_schedule_example_falls_every_few_epochs(contributed):
+    schedule = plugins.load("schedules", "step_decay")
+    rates = [schedule(Course(step, 10, 9), every_epochs=3, factor=0.5) for step in (0, 29, 30, 60)]
+    assert rates == [1.0, 1.0, 0.5, 0.25]
 
 
 def test_the_metric_example_equals_a_count_by_hand(contributed):
@@ -157,7 +180,13 @@ def test_the_examples_pass_the_tests_of_their_kinds(tmp_path):
     shutil.copy2(REPOSITORY / "pyproject.toml", tmp_path)
     write_examples(tmp_path)
     names = [kind_and_name(path)[1] for path in EXAMPLES]
-    files = ["prepare/test_datasets", "predict/test_architectures", "train/test_losses", "evaluate/test_metrics"]
+    files = [
+        "prepare/test_datasets",
+        "architectures/test_shared",
+        "losses/test_every_loss",
+        "train/test_schedules",
+        "evaluate/test_metrics",
+    ]
     files = [f"tests/{file}.py" for file in files]
     command = [sys.executable, "-m", "pytest", "-vv", "-p", "no:cacheprovider", "-k", " or ".join(names), *files]
     ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)

@@ -2,6 +2,8 @@
 
 import argparse
 import ast
+from dataclasses import field, fields
+from typing import Any
 
 
 def boolean(text: str) -> bool:
@@ -20,3 +22,25 @@ def pair(text: str) -> tuple[str, object]:
         return key, ast.literal_eval(value)
     except (ValueError, SyntaxError):
         return key, value
+
+
+def setting(sentence: str) -> Any:
+    """A dataclass field whose help is `sentence`; its value comes from the config, so there is no default here."""
+    return field(metadata={"help": sentence})
+
+
+def add_flags(parser: argparse.ArgumentParser, settings: type) -> None:
+    """Give `parser` one required flag for each field of a dataclass of settings."""
+    for each in fields(settings):
+        flag = "--" + each.name.replace("_", "-")
+        if each.type is dict:  # words key=value; an empty dict gives no flag
+            parser.add_argument(flag, nargs="*", type=pair, default=[], help=each.metadata["help"])
+        else:
+            kind = boolean if each.type is bool else each.type
+            parser.add_argument(flag, type=kind, required=True, help=each.metadata["help"])
+
+
+def settings_among(arguments: argparse.Namespace, settings: type) -> Any:
+    """The dataclass of settings whose fields are among parsed arguments."""
+    values = {each.name: getattr(arguments, each.name) for each in fields(settings)}
+    return settings(**{each.name: each.type(values[each.name]) for each in fields(settings)})

@@ -9,14 +9,46 @@ from typing import Any
 import torch
 from jaxtyping import Float, UInt8
 from torch import nn
+from torch.nn import functional
 
 from histoloom import plugins
 from histoloom.errors import InputError
 from histoloom.files import atomic_file
-from histoloom.targets import output_count
+from histoloom.targets import Outputs
 
+SIDES = 32  # every architecture takes sides that are multiples of it; AnySize does the rest
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 BFLOAT16_UNITS = ("avx512_bf16", "amx_bf16", "bf16")  # names of torch.cpu.get_capabilities, the last one ARM's
+
+
+class AnySize(nn.Module):
+    """A network that takes images of any size: its input is padded to multiples of 32, its output cropped back.
+
+    In training mode a network may give a list: its output, then coarser ones for deep supervision, finest first. They
+    are brought to the size of the images.
+    """
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, images: Float[torch.Tensor, "n 3 height width"]) -> torch.Tensor | list[torch.Tensor]:
+        """What the network gives, on the grid of the images."""
+        height, width = images.shape[-2:]
+        below, right = -height % SIDES, -width % SIDES
+        if below or right:
+            images = functional.pad(images, (0, right, 0, below), mode="replicate")
+        output = self.network(images)
+        if isinstance(output, torch.Tensor):
+            assert output.shape[-2:] == images.shape[-2:], (output.shape, images.shape)
+            return output[..., :height, :width]
+        size = images.shape[-2:]
+        return [self._enlarged(each, size)[..., :height, :width] for each in output]
+
+    @staticmethod
+    def _enlarged(output: torch.Tensor, size: torch.Size) -> torch.Tensor:
+        same = output.shape[-2:] == size
+        return output if same else functional.interpolate(output, size, mode="bilinear", align_corners=False)
 
 
 class Standardised(nn.Module):
@@ -32,18 +64,24 @@ class Standardised(nn.Module):
         self.register_buffer("mean", 2 * torch.tensor(mean, dtype=torch.float32).view(3, 1, 1) - 1)
         self.register_buffer("sd", 2 * torch.tensor(sd, dtype=torch.float32).view(3, 1, 1))
 
-    def forward(self, images: Float[torch.Tensor, "n 3 height width"]) -> torch.Tensor:
+    def forward(self, images: Float[torch.Tensor, "n 3 height width"]) -> torch.Tensor | list[torch.Tensor]:
         """What the network gives for the standardised images."""
         return self.network((images - self.mean) / self.sd)
 
 
 def build_network(
-    network: str, options: Mapping[str, Any], outputs: int, colours: Mapping[str, Sequence[float]] | None = None
+    network: str,
+    options: Mapping[str, Any],
+    outputs: int,
+    colours: Mapping[str, Sequence[float]] | None = None,
+    has_maps: bool = False,
 ) -> nn.Module:
     """Build the architecture plug-in `network` with `outputs` channels; its weights follow torch's generator.
 
-    The module takes float32 (n, 3, height, width) and gives (n, outputs, height, width), sides multiples of 32. With
-    `colours` ("mean" and "sd" of each channel, 0 to 1) it standardises what it is given.
+    The module takes float32 (n, 3, height, width) of any size and gives (n, outputs, height, width); in training mode
+    it may give a list of such tensors, the later ones from coarser levels (deep supervision). With `colours` ("mean"
+    and "sd" of each channel, 0 to 1) it standardises what it is given. `has_maps` says that the last two outputs are
+    instance maps; a network with an option `map_branch` gets a branch of its own for them.
     Raises InputError for an unknown network or option.
     """
     known = list(plugins.options("architectures", network))
@@ -51,13 +89,47 @@ def build_network(
         if option not in known:
             choices = plugins.suggestion(option, known) if known else "it has none"
             raise InputError(f"architecture {network}: unknown option '{option}'; {choices}")
-    built = plugins.load("architectures", network)(outputs, **options)
+    if "map_branch" in known:
+        if options.get("map_branch", has_maps) != has_maps:
+            raise InputError(
+                f"architecture {network}: option map_branch={options['map_branch']}, but the loss "
+                f"{'has' if has_maps else 'has no'} term of instance maps (hv); expected both or neither; "
+                "leave the option out, which follows the loss"
+            )
+        options = {**options, "map_branch": has_maps}
+    built = AnySize(plugins.load("architectures", network)(outputs, **options))
     return Standardised(built, colours["mean"], colours["sd"]) if colours else built
 
 
+def encoder_of(network: nn.Module, name: str) -> nn.Module:
+    """The part that the architecture `name` calls its encoder, which training may freeze.
+
+    Raises InputError where it has none.
+    """
+    inner = network
+    while isinstance(inner, AnySize | Standardised):
+        inner = inner.network
+    encoder = getattr(inner, "encoder", None)
+    if not isinstance(encoder, nn.Module):
+        raise InputError(
+            f"architecture {name}: has no encoder; expected one that can be frozen; set train.freeze_encoder_epochs: 0"
+        )
+    return encoder
+
+
 def network_input(images: UInt8[torch.Tensor, "n height width 3"]) -> Float[torch.Tensor, "n 3 height width"]:
-    """RGB bytes as float32 in [-1, 1]; HWC images come out channels-last in memory, without a copy for the layout."""
-    return images.permute(0, 3, 1, 2).float() / 127.5 - 1
+    """RGB bytes as float32 in [-1, 1], in the memory format that suits the device."""
+    return (images.permute(0, 3, 1, 2).float() / 127.5 - 1).contiguous(memory_format=memory_format(images.device))
+
+
+def memory_format(device: torch.device) -> torch.memory_format:
+    """How a network's values lie in memory where it computes fastest: channels last where there are matrix units.
+
+    Those are a GPU's, or AMX on a CPU. On a CPU without, instance norms turn each value around twice, which costs more
+    than the convolutions gain (benchmarks/training.md).
+    """
+    has_units = device.type == "cuda" or torch.cpu.get_capabilities().get("amx_bf16", False)
+    return torch.channels_last if has_units else torch.contiguous_format
 
 
 def resolve_precision(precision: str, device: torch.device) -> torch.dtype:
@@ -93,10 +165,14 @@ def load_model(path: Path) -> tuple[nn.Module, dict[str, Any]]:
     An option `pretrained` names weights to start training from; here it is "none", for all weights are in the file.
     Raises InputError for a file that is missing, damaged, or no model of histoloom.
     """
-    content = _read(path)
+    content = read_model(path)
     card = content["card"]
     options = {key: "none" if key == "pretrained" else value for key, value in card["options"].items()}
-    network = build_network(card["network"], options, output_count(card["classes"]), card.get("colours"))
+    outputs = Outputs(tuple(card["classes"]), card.get("has_maps", False))
+    try:
+        network = build_network(card["network"], options, outputs.count, card.get("colours"), has_maps=outputs.has_maps)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
     try:
         network.load_state_dict(content["state"])
     except RuntimeError as error:
@@ -105,6 +181,27 @@ def load_model(path: Path) -> tuple[nn.Module, dict[str, Any]]:
             "expected a model of this version of histoloom; train it again"
         ) from error
     return network.eval(), card
+
+
+def read_model(path: Path) -> dict[str, Any]:
+    """The weights ("state") and card ("card") of a model file; nothing in it is executed.
+
+    Raises InputError for a file that is missing, damaged, or no model of histoloom.
+    """
+    if not path.is_file():
+        raise InputError(f"{path}: no such model; expected a file that training wrote; train it or check the path")
+    try:
+        content = _load_checked(path)
+    except Exception as error:  # damaged archives raise a dozen kinds, from zip, pickle and torch
+        raise InputError(
+            f"{path}: cannot be read as a model; it is damaged or foreign; train or copy it again"
+        ) from error
+    if not _is_model(content):
+        raise InputError(
+            f"{path}: holds no model of histoloom; expected weights with a card of network, options and classes; "
+            "give a model.pt that training wrote"
+        )
+    return content
 
 
 def _fastest(device: torch.device) -> torch.dtype:
@@ -116,22 +213,17 @@ def _fastest(device: torch.device) -> torch.dtype:
     return torch.float32
 
 
-def _read(path: Path) -> dict[str, Any]:
-    if not path.is_file():
-        raise InputError(f"{path}: no such model; expected a file that training wrote; train it or check the path")
-    try:
-        content = _load_checked(path)
-    except Exception as error:  # damaged archives raise a dozen kinds, from zip, pickle and torch
-        raise InputError(
-            f"{path}: cannot be read as a model; it is damaged or foreign; train or copy it again"
-        ) from error
+def _is_model(content: Any) -> bool:
     card = content.get("card") if isinstance(content, dict) else None
-    if not isinstance(card, dict) or not {"network", "options", "classes"} <= card.keys() or "state" not in content:
-        raise InputError(
-            f"{path}: holds no model of histoloom; expected weights with a card of network, options and classes; "
-            "give a model.pt that training wrote"
-        )
-    return content
+    if not isinstance(card, dict) or not isinstance(content.get("state"), dict):
+        return False
+    kinds = {"network": str, "options": dict, "classes": list}
+    colours = card.get("colours")
+    return (
+        all(isinstance(card.get(key), kind) for key, kind in kinds.items())
+        and all(isinstance(name, str) for name in (*card["classes"], *card["options"], *content["state"]))
+        and (colours is None or (isinstance(colours, dict) and {"mean", "sd"} <= colours.keys()))
+    )
 
 
 def _load_checked(path: Path) -> Any:

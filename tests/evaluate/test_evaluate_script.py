@@ -182,7 +182,8 @@ def test_scores_of_each_image_equal_hand_counts(evaluated):
 )
 def test_means_and_intervals_equal_hand_counts(evaluated, metric, name, expected):
     rows = table(evaluated / "summary.csv")
-    assert ",".join(rows[0]) == "dataset,architecture,kind,metric,class,mean,low,high,images,groups,definition,skipped"
+    columns = "dataset,architecture,kind,metric,class,mean,low,high,images,groups,definition,skipped,diverged"
+    assert ",".join(rows[0]) == columns
     row = next(r for r in rows if (r["architecture"], r["metric"], r["class"]) == ("unet", metric, name))
     assert tuple(row[column] for column in ("mean", "low", "high", "images", "groups")) == expected
     assert row["kind"] == "model"

@@ -18,16 +18,16 @@ optimise = training.optimise
 done = 0
 
 
-def tiny_network(_: str, __: dict, outputs: int, ___: None) -> nn.Module:
+def tiny_network(_: str, __: dict, outputs: int, ___: None, **____: bool) -> nn.Module:
     dropout = nn.Dropout(float(os.environ.get("DROPOUT", "0.2")))
     # Without bias: before batch normalisation its gradient is rounding noise, which Adam makes into whole steps.
     convolution = nn.Conv2d(3, 8, 3, padding=1, bias=False)
     return nn.Sequential(convolution, nn.BatchNorm2d(8), nn.ReLU(), dropout, nn.Conv2d(8, outputs, 3, padding=1))
 
 
-def optimise_and_die(*arguments):
+def optimise_and_die(*arguments, **options):
     global done  # noqa: PLW0603
-    result = optimise(*arguments)
+    result = optimise(*arguments, **options)
     done += 1
     if done == int(os.environ.get("KILL_AFTER_STEPS", "0")) and os.environ.get("RANK", "0") == os.environ["KILL_RANK"]:
         os.kill(os.getpid() if os.environ["KILL_WHOM"] == "self" else os.getppid(), signal.SIGKILL)

@@ -98,10 +98,11 @@ def test_script_gives_foreground_the_class_of_the_training_part(tmp_path, monkey
         {**texts, "classes": ["background", "a", "b"], "has_instances": False, "facts": {}, "warnings": []},
     )
     flags = ["--baseline", "haematoxylin_otsu", "--fold", "0", "--part", "test"]
-    for flag in ("index.csv", "folds.csv", "dataset.json", "probabilities"):
+    for flag in ("index.csv", "folds.csv", "dataset.json", "probabilities", "maps"):
         flags += [f"--{flag.partition('.')[0]}", str(tmp_path / flag)]
     monkeypatch.setattr(sys, "argv", ["predict_baseline.py", *flags])
     runpy.run_path(str(SCRIPTS / "predict_baseline.py"), run_name="__main__")
     assert [path.name for path in (tmp_path / "probabilities").iterdir()] == ["asked.npy"]
+    assert list((tmp_path / "maps").iterdir()) == []
     probabilities = np.load(tmp_path / "probabilities" / "asked.npy")
     assert np.array_equal(probabilities[..., 2], np.where(nuclei, 255, 0))

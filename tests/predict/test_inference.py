@@ -1,23 +1,16 @@
-"""Images of any size come back with probabilities on their own grid, whatever the tiles were."""
-
-import runpy
-import sys
-from pathlib import Path
+"""Images of any size come back with probabilities and instance maps on their own grid, whatever the tiles were."""
 
 import numpy as np
 import pytest
 import torch
+from scipy import ndimage
 
-from histoloom.files import write_table
-from histoloom.formats.images import write_image
-from histoloom.networks import build_network, save_model
+from histoloom.networks import build_network
 from histoloom.predict.inference import predict_image
-from histoloom.predict.probabilities import quantised, read_probabilities
-from histoloom.predict.tiling import OVERLAPS, WINDOWS
-from histoloom.prepared import INDEX_COLUMNS
+from histoloom.predict.tiling import OVERLAPS, WINDOWS, tile_grid, window_weights
+from tests.predict.test_tiling import slow_mean
 
 CLASSES = ["background", "nucleus"]
-SCRIPTS = Path(__file__).parents[2] / "scripts"
 
 
 class Redness(torch.nn.Module):
@@ -28,8 +21,33 @@ class Redness(torch.nn.Module):
         return torch.stack([torch.zeros_like(images[:, 0]), images[:, 0]], dim=1)
 
 
-def predicted(image, *, network=None, overlap=4, window="hann", downsample=1, batch_size=3, precision=torch.float32):
-    card = {"classes": CLASSES, "tile_px": 12, "downsample": downsample}
+class RednessAndMaps(Redness):
+    """The same, with green and blue in [-1, 1] as horizontal and vertical map."""
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        return torch.cat([super().forward(images), images[:, 1:]], dim=1)
+
+
+class TiltedMaps(torch.nn.Module):
+    """Maps of which each tile says something else: they rise along the columns of the tile, times green and blue."""
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        slope = torch.arange(images.shape[3]) / images.shape[3]
+        return torch.cat([0 * images[:, :2], slope * images[:, 1:]], dim=1)
+
+
+def both(
+    image,
+    *,
+    network=None,
+    has_maps=False,
+    overlap=4,
+    window="hann",
+    downsample=1,
+    batch_size=3,
+    precision=torch.float32,
+):
+    card = {"classes": CLASSES, "tile_px": 12, "downsample": downsample, "has_maps": has_maps}
     return predict_image(
         network or Redness(),
         card,
@@ -42,8 +60,18 @@ def predicted(image, *, network=None, overlap=4, window="hann", downsample=1, ba
     )
 
 
+def predicted(image, **settings):
+    probabilities, maps = both(image, **settings)
+    assert maps is None
+    return probabilities
+
+
+def in_units_of_networks(values):
+    return values.astype(float) / 127.5 - 1
+
+
 def probability_of_red(red):
-    return 1 / (1 + np.exp(-(red.astype(float) / 127.5 - 1)))
+    return 1 / (1 + np.exp(-in_units_of_networks(red)))
 
 
 def noise(height, width):
@@ -59,6 +87,61 @@ def test_a_function_of_single_pixels_is_found_exactly(height, width, overlap, wi
     assert probabilities.shape == (height, width, 2)
     assert np.abs(probabilities[..., 1] - probability_of_red(image[..., 0])).max() < 1e-5
     assert np.abs(probabilities.sum(axis=2) - 1).max() < 1e-6
+
+
+@pytest.mark.parametrize("overlap", OVERLAPS)
+@pytest.mark.parametrize(("height", "width"), [(25, 31), (5, 40), (1, 1)])
+def test_maps_of_single_pixels_are_found_exactly_beside_the_same_probabilities(height, width, overlap):
+    image = noise(height, width)
+    probabilities, maps = both(image, network=RednessAndMaps(), has_maps=True, overlap=overlap)
+    assert (maps.shape, maps.dtype) == ((height, width, 2), np.float32)
+    assert np.abs(maps - in_units_of_networks(image[..., 1:])).max() < 1e-5
+    assert np.abs(probabilities - predicted(image, overlap=overlap)).max() < 1e-6
+
+
+@pytest.mark.parametrize("window", WINDOWS)
+@pytest.mark.parametrize(("height", "width"), [(25, 31), (7, 13)])
+def test_maps_that_tiles_disagree_on_become_their_weighted_mean(height, width, window):
+    image = noise(height, width)
+    _, maps = both(image, network=TiltedMaps(), has_maps=True, overlap=9, window=window)
+    margin = 24
+    wide = np.pad(in_units_of_networks(image), ((margin, margin), (margin, margin), (0, 0)), mode="reflect")
+    slope = np.arange(12)[:, None] / 12
+    tiles = [
+        (row, column, wide[row + margin :, column + margin :][:12, :12, 1:] * slope)
+        for row, column in tile_grid(height, width, 12, 9)
+    ]
+    expected = slow_mean(tiles, height, width, 2, window_weights(12, window).astype(float))
+    assert np.abs(maps - expected).max() < 1e-5
+    assert np.abs(maps - in_units_of_networks(image[..., 1:])).max() > 0.1  # or else the tiles would agree
+
+
+@pytest.mark.parametrize("factor", [2, 3])
+@pytest.mark.parametrize(("height", "width"), [(42, 36), (41, 35), (1, 2)])
+def test_the_way_to_the_native_grid_is_linear_between_the_centres_of_blocks(height, width, factor):
+    small = noise(-(-height // factor), -(-width // factor))
+    image = small.repeat(factor, axis=0).repeat(factor, axis=1)[:height, :width].copy()
+    probabilities, maps = both(image, network=RednessAndMaps(), has_maps=True, downsample=factor)
+    places = (np.indices((height, width)) + 0.5) / factor - 0.5
+
+    def enlarged(values):
+        return ndimage.map_coordinates(values, places, order=1, mode="nearest")
+
+    assert np.abs(probabilities[..., 1] - enlarged(probability_of_red(small[..., 0]))).max() < 1e-5
+    for channel in (0, 1):
+        expected = enlarged(in_units_of_networks(small[..., 1 + channel]))
+        assert np.abs(maps[..., channel] - expected).max() < 1e-5
+
+
+def test_maps_are_float32_whatever_the_network_computes_in():
+    class Half(RednessAndMaps):
+        def forward(self, images: torch.Tensor) -> torch.Tensor:
+            return super().forward(images).bfloat16()
+
+    image = noise(20, 20)
+    _, maps = both(image, network=Half(), has_maps=True, precision=torch.bfloat16)
+    assert maps.dtype == np.float32
+    assert np.abs(maps - in_units_of_networks(image[..., 1:])).max() < 2**-8  # bfloat16 keeps 8 bits
 
 
 def test_batch_size_changes_nothing_but_rounding():
@@ -91,63 +174,13 @@ def test_one_tile_prediction_is_the_network_itself():
     image = noise(32, 32)
     card = {"classes": CLASSES, "tile_px": 32, "downsample": 1}
     settings = {"overlap": 1, "window": "constant", "batch_size": 1, "device": torch.device("cpu")}
-    probabilities = predict_image(network, card, image, **settings, precision=torch.float32)
+    probabilities, _ = predict_image(network, card, image, **settings, precision=torch.float32)
     with torch.inference_mode():
         inputs = torch.from_numpy(image).permute(2, 0, 1)[None] / 127.5 - 1
         expected = network(inputs).softmax(dim=1)[0].permute(1, 2, 0).numpy()
     assert np.abs(probabilities - expected).max() < 1e-5
-    rounded = predict_image(network, card, image, **settings, precision=torch.bfloat16)
+    rounded, _ = predict_image(network, card, image, **settings, precision=torch.bfloat16)
     assert 0 < np.abs(rounded - expected).max() < 0.1
-
-
-def test_bytes_are_the_nearest_255th():
-    probabilities = np.array([[[0.0, 1.0], [0.25, 0.75]]], np.float32)
-    assert quantised(probabilities).tolist() == [[[0, 255], [64, 191]]]  # 63.75 and 191.25
-
-
-@pytest.fixture
-def study(tmp_path):
-    image = noise(40, 50)
-    write_image(tmp_path / "images" / "a.png", image)
-    write_image(tmp_path / "masks" / "a.png", np.zeros((40, 50), np.uint8))
-    row = dict.fromkeys(INDEX_COLUMNS, "") | {"name": "a", "image": "images/a.png", "mask": "masks/a.png"}
-    write_table(tmp_path / "index.csv", INDEX_COLUMNS, [row | {"height": 40, "width": 50}])
-    write_table(tmp_path / "folds.csv", ("fold", "part", "name", "group"), [(0, "test", "a", "")])
-    torch.manual_seed(0)
-    card = {"network": "unet", "options": {"width": 2}, "classes": CLASSES, "tile_px": 32, "downsample": 2}
-    save_model(tmp_path / "model.pt", build_network("unet", {"width": 2}, 2).state_dict(), card)
-    return tmp_path
-
-
-def predict_script(study, overlap, monkeypatch):
-    flags = {
-        "model": study / "model.pt",
-        "index": study / "index.csv",
-        "folds": study / "folds.csv",
-        "fold": 0,
-        "part": "test",
-        "overlap": overlap,
-        "window": "gaussian",
-        "batch-size": 4,
-        "precision": "float32",
-        "probabilities": study / "probabilities",
-    }
-    words = [word for flag, value in flags.items() for word in (f"--{flag}", str(value))]
-    monkeypatch.setattr(sys, "argv", ["predict_images.py", *words])
-    runpy.run_path(str(SCRIPTS / "predict_images.py"), run_name="__main__")
-
-
-def test_script_writes_bytes_on_the_native_grid(study, monkeypatch):
-    predict_script(study, 4, monkeypatch)
-    probabilities = read_probabilities(study / "probabilities" / "a.npy", 2)
-    assert probabilities.shape == (40, 50, 2)
-    assert np.isin(probabilities.astype(int).sum(axis=2), (254, 255, 256)).all()
-
-
-def test_script_refuses_an_overlap_that_does_not_fit_and_leaves_nothing(study, monkeypatch):
-    with pytest.raises(SystemExit, match="error: overlap 9 of tiles of 32 px"):
-        predict_script(study, 9, monkeypatch)
-    assert not (study / "probabilities").exists()
 
 
 def test_six_classes_stay_apart_on_the_way_to_the_native_grid():
@@ -157,6 +190,6 @@ def test_six_classes_stay_apart_on_the_way_to_the_native_grid():
 
     card = {"classes": list("abcdef"), "tile_px": 12, "downsample": 2}
     settings = {"overlap": 4, "window": "hann", "batch_size": 4, "device": torch.device("cpu")}
-    probabilities = predict_image(Levels(), card, noise(25, 31), **settings, precision=torch.float32)
+    probabilities, _ = predict_image(Levels(), card, noise(25, 31), **settings, precision=torch.float32)
     expected = np.exp(np.arange(6)) / np.exp(np.arange(6)).sum()
     assert np.abs(probabilities - expected).max() < 1e-6

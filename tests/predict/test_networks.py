@@ -1,15 +1,42 @@
-"""Models are built by name, saved with their card and loaded from it alone; damage is noticed."""
+"""Models are built by name for images of any size, saved with a card and loaded from it alone; damage is noticed."""
 
+import cv2
+import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from histoloom.errors import InputError
-from histoloom.networks import build_network, load_model, network_input, resolve_precision, save_model
-from histoloom.targets import class_logits, class_probabilities, output_count
+from histoloom.networks import (
+    AnySize,
+    Standardised,
+    build_network,
+    encoder_of,
+    load_model,
+    network_input,
+    resolve_precision,
+    save_model,
+)
 
 CPU, CUDA = torch.device("cpu"), torch.device("cuda")
 CLASSES = ["background", "nucleus"]
 CARD = {"network": "unet", "options": {"width": 2}, "classes": CLASSES, "score": 0.5, "tile_px": 32}
+
+
+class Recorder(nn.Module):
+    """Gives twice the red and green of an image, and keeps what it saw."""
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        self.seen = images
+        return 2 * images[:, :2]
+
+
+class Pyramid(nn.Module):
+    """Gives red, and in training mode also the means of its blocks of 2 and of 8 pixels."""
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor | list[torch.Tensor]:
+        red = images[:, :1]
+        return [red, *(nn.functional.avg_pool2d(red, side) for side in (2, 8))] if self.training else red
 
 
 @pytest.fixture
@@ -20,12 +47,14 @@ def model(tmp_path):
     return network, tmp_path / "model.pt"
 
 
-def test_bytes_become_minus_one_to_one_channels_last():
+@pytest.mark.parametrize(("units", "layout"), [(True, torch.channels_last), (False, torch.contiguous_format)])
+def test_bytes_become_minus_one_to_one_in_the_layout_that_suits_the_processor(monkeypatch, units, layout):
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"amx_bf16": units})
     images = torch.tensor([0, 51, 255], dtype=torch.uint8).expand(2, 32, 64, 3).contiguous()
     inputs = network_input(images)
     assert inputs.shape == (2, 3, 32, 64)
     assert inputs[0, :, 0, 0].tolist() == pytest.approx([-1, -0.6, 1])  # 51 / 127.5 = 0.4
-    assert inputs.is_contiguous(memory_format=torch.channels_last)
+    assert inputs.is_contiguous(memory_format=layout)
 
 
 def test_a_loaded_model_is_the_saved_one(model):
@@ -50,6 +79,83 @@ def test_a_standardised_network_sees_each_channel_less_its_mean_in_units_of_its_
     expected = plain(by_hand.float().permute(0, 3, 1, 2))
     for network in (standardised, load_model(tmp_path / "model.pt")[0]):
         torch.testing.assert_close(network(network_input(bytes_)), expected, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize(("height", "width"), [(33, 47), (1, 64), (96, 31)])
+def test_an_image_of_any_size_is_continued_by_its_edge_to_multiples_of_32_and_cut_back(height, width):
+    images, network = torch.rand(2, 3, height, width), Recorder()
+    output = AnySize(network)(images)
+    assert torch.equal(output, 2 * images[:, :2])
+    edges = ((0, 0), (0, 0), (0, -height % 32), (0, -width % 32))
+    np.testing.assert_array_equal(network.seen.numpy(), np.pad(images.numpy(), edges, mode="edge"))
+
+
+def test_an_image_whose_sides_fit_is_not_copied():
+    images, network = torch.rand(1, 3, 64, 32).contiguous(memory_format=torch.channels_last), Recorder()
+    AnySize(network)(images)
+    assert network.seen is images
+
+
+@pytest.mark.parametrize(("height", "width"), [(33, 50), (64, 32)])
+def test_coarser_outputs_come_enlarged_to_the_image_finest_first_and_only_in_training(height, width):
+    network, images = AnySize(Pyramid()), torch.rand(2, 3, height, width)
+    fine, *coarse = network.train()(images)
+    assert torch.equal(fine, images[:, :1])
+    padded = np.pad(images[:, 0].numpy(), ((0, 0), (0, -height % 32), (0, -width % 32)), mode="edge")
+    for side, output in zip((2, 8), coarse, strict=True):
+        assert output.shape == (2, 1, height, width)
+        rows, columns = padded.shape[1] // side, padded.shape[2] // side
+        blocks = padded.reshape(2, rows, side, columns, side).mean(axis=(2, 4))
+        size = (padded.shape[2], padded.shape[1])
+        expected = [cv2.resize(image, size, interpolation=cv2.INTER_LINEAR)[:height, :width] for image in blocks]
+        np.testing.assert_allclose(output[:, 0].numpy(), expected, atol=1e-5)
+    assert torch.equal(network.eval()(images), images[:, :1])
+
+
+def test_a_built_network_gives_on_odd_sides_what_it_gives_on_the_continued_image(model):
+    network, _ = model
+    images = torch.rand(1, 3, 37, 70)
+    continued = torch.from_numpy(np.pad(images.numpy(), ((0, 0), (0, 0), (0, 27), (0, 26)), mode="edge"))
+    with torch.inference_mode():
+        assert torch.equal(network(images), network(continued)[..., :37, :70])
+
+
+@pytest.mark.parametrize("wrap", [AnySize, lambda network: Standardised(AnySize(network), [0.5] * 3, [0.2] * 3)])
+def test_the_encoder_is_found_behind_what_a_network_is_wrapped_in(wrap):
+    class WithEncoder(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.body = nn.ModuleDict({"stem": nn.Conv2d(3, 2, 1)})
+
+        @property
+        def encoder(self) -> nn.Module:
+            return self.body["stem"]
+
+    network = WithEncoder()
+    assert encoder_of(wrap(network), "mine") is network.body["stem"]
+
+
+def test_a_network_without_an_encoder_is_named_with_the_cure(model):
+    expected = "architecture unet: has no encoder; expected one that can be frozen; set train.freeze_encoder_epochs: 0"
+    with pytest.raises(InputError, match=expected):
+        encoder_of(model[0], "unet")
+    recorder = Recorder()
+    recorder.encoder = "resnet18"  # a name is nothing that could be frozen
+    with pytest.raises(InputError, match="architecture mine: has no encoder"):
+        encoder_of(AnySize(recorder), "mine")
+
+
+def test_a_card_with_maps_loads_a_network_of_two_more_channels(tmp_path):
+    torch.manual_seed(0)
+    network = build_network("unet", {"width": 2}, 4).eval()
+    save_model(tmp_path / "model.pt", network.state_dict(), CARD | {"has_maps": True})
+    loaded, _ = load_model(tmp_path / "model.pt")
+    images = torch.rand(1, 3, 32, 32)
+    assert loaded(images).shape == (1, 4, 32, 32)
+    assert torch.equal(loaded(images), network(images))
+    save_model(tmp_path / "model.pt", network.state_dict(), CARD | {"has_maps": False})
+    with pytest.raises(InputError, match="do not fit its network unet"):
+        load_model(tmp_path / "model.pt")
 
 
 def test_the_same_model_has_the_same_bytes(model, tmp_path):
@@ -80,7 +186,7 @@ def test_truncated_model_is_named(model, kept):
 def test_one_changed_weight_byte_is_noticed(model):
     network, path = model
     content = bytearray(path.read_bytes())
-    weights = network.state_dict()["conv_0.conv_0.conv.weight"].numpy().tobytes()
+    weights = network.state_dict()["network.conv_0.conv_0.conv.weight"].numpy().tobytes()
     place = content.find(weights)
     assert place > 0
     content[place] ^= 1
@@ -128,13 +234,3 @@ def test_precision_asked_for_is_given_or_refused():
         resolve_precision("float16", CPU)
     with pytest.raises(InputError, match="precision 'bfloat'; did you mean 'bfloat16'"):
         resolve_precision("bfloat", CPU)
-
-
-def test_probabilities_are_softmax_of_the_class_channels_in_float32():
-    output = torch.zeros(1, 2, 1, 1, dtype=torch.bfloat16)
-    output[0, 1] = 1
-    probabilities = class_probabilities(output, CLASSES)
-    assert probabilities.dtype is torch.float32
-    assert probabilities[0, 1].item() == pytest.approx(0.7310586, abs=1e-7)  # 1 / (1 + 1/e)
-    assert output_count(CLASSES) == 2
-    assert class_logits(torch.zeros(1, 5, 2, 2), CLASSES).shape == (1, 2, 2, 2)

@@ -1,19 +1,18 @@
-"""Probabilities become nuclei: touching ones stay apart, small ones go, ids run without gaps."""
+"""Probabilities become class regions, and nuclei get their class, place and area; the script writes them."""
 
 import runpy
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from scipy import ndimage
 from skimage.draw import disk
 
 from histoloom.files import write_json
 from histoloom.formats.images import read_instances, read_mask
-from histoloom.predict.postprocess import class_regions, describe_nuclei, split_nuclei
+from histoloom.predict.postprocess import class_regions, describe_nuclei
+from histoloom.predict.thresholds import untuned
 from histoloom.prepared import read_table
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
@@ -31,78 +30,9 @@ def as_probabilities(classes, count):
     return np.where(classes[..., None] == np.arange(count), 255, 0).astype(np.uint8)
 
 
-def test_two_overlapping_discs_stay_apart_at_their_neck():
-    # Radius 10, centres 16 apart: the neck is at column 28, half as wide as sqrt(100 - 64) = 6 against 10.
-    mask = discs((40, 60), [(20, 20), (20, 36)], 10)
-    nuclei = split_nuclei(mask, 6, 0)
-    assert nuclei.max() == 2
-    assert np.array_equal(nuclei > 0, mask)
-    columns = np.arange(60)[None].repeat(40, axis=0)
-    left, right = nuclei == nuclei[20, 20], nuclei == nuclei[20, 36]
-    assert not (left & right).any()
-    assert left[mask & (columns < 28)].all()
-    assert right[mask & (columns > 28)].all()
-
-
-def test_discs_nearer_than_the_least_distance_are_one():
-    assert split_nuclei(discs((40, 60), [(20, 20), (20, 36)], 10), 17, 0).max() == 1
-
-
-def test_nearly_concentric_discs_are_one():
-    # Centres 4 apart: half neck sqrt(100 - 4) = 9.8 against 10.
-    assert split_nuclei(discs((40, 60), [(20, 20), (20, 24)], 10), 3, 0).max() == 1
-
-
-def test_a_long_bar_is_one_nucleus():
-    mask = np.zeros((30, 80), bool)
-    mask[10:19, 5:75] = True
-    assert split_nuclei(mask, 6, 0).max() == 1
-
-
-def test_a_nucleus_cut_by_the_border_is_one():
-    assert split_nuclei(discs((40, 40), [(0, 20)], 12), 6, 0).max() == 1
-
-
-@pytest.mark.parametrize(("mask", "count"), [(np.zeros((8, 9), bool), 0), (np.ones((8, 9), bool), 1)])
-def test_empty_and_full_images(mask, count):
-    nuclei = split_nuclei(mask, 6, 0)
-    assert nuclei.max() == count
-    assert np.array_equal(nuclei > 0, mask)
-
-
-def test_one_pixel_is_a_nucleus_unless_it_is_too_small():
-    mask = np.zeros((9, 9), bool)
-    mask[4, 5] = True
-    assert split_nuclei(mask, 6, 0)[4, 5] == split_nuclei(mask, 6, 1)[4, 5] == 1
-    assert split_nuclei(mask, 6, 2).max() == 0
-
-
-def test_small_nuclei_beside_a_large_one_are_kept_apart():
-    mask = discs((40, 40), [(20, 15)], 10)
-    mask[20, 27] = True  # disc ends at column 24; the pixel lies in the shade of the disc, yet is its own patch
-    nuclei = split_nuclei(mask, 20, 0)
-    assert nuclei.max() == 2
-    assert (nuclei == nuclei[20, 27]).sum() == 1
-
-
-def test_ids_have_no_gaps_after_small_ones_are_left_out():
-    mask = discs((30, 90), [(15, 15), (15, 75)], 8)
-    mask[15, 45] = True
-    nuclei = split_nuclei(mask, 6, 5)
-    assert sorted(np.unique(nuclei)) == [0, 1, 2]
-    assert nuclei[15, 45] == 0
-
-
-@given(seed=st.integers(0, 10**6), share=st.floats(0, 1), min_distance=st.integers(1, 8))
-@settings(max_examples=40, deadline=None)
-def test_nuclei_divide_up_the_foreground(seed, share, min_distance):
-    noise = ndimage.gaussian_filter(np.random.default_rng(seed).random((40, 50)), 1)
-    mask = noise < np.quantile(noise, share)
-    nuclei = split_nuclei(mask, min_distance, 0)
-    assert np.array_equal(nuclei > 0, mask)
-    assert np.array_equal(np.unique(nuclei[mask]), np.arange(1, nuclei.max() + 1))
-    for number in range(1, nuclei.max() + 1):
-        assert ndimage.label(nuclei == number)[1] == 1
+def split(mask, min_distance_px=6):
+    """The watershed on certain probabilities."""
+    return watershed(as_probabilities(mask.astype(int), 2), None, min_distance_px=min_distance_px)
 
 
 def test_regions_keep_classes_and_lose_small_patches():
@@ -145,9 +75,11 @@ def test_no_nuclei_give_no_rows():
     assert describe_nuclei(np.zeros((4, 4), np.int32), np.zeros((4, 4, 2), np.uint8)) == []
 
 
-def run_script(folder, min_area, monkeypatch):
-    flags = {"method": "watershed", "min-area-px": min_area, "min-distance-px": 6, "dataset": folder / "dataset.json"}
-    flags |= {name: folder / name for name in ("probabilities", "regions", "nuclei")}
+def run_script(folder, min_area, monkeypatch, method="watershed"):
+    settings = untuned("watershed", {"foreground": 0.5, "min_distance_px": 6, "min_area_px": min_area}, "pq", "a test")
+    write_json(folder / "postprocess.json", asdict(settings))
+    flags = {"method": method, "settings": folder / "postprocess.json", "dataset": folder / "dataset.json"}
+    flags |= {name: folder / name for name in ("probabilities", "maps", "regions", "nuclei")}
     flags["nuclei-table"] = folder / "nuclei.csv"
     words = [word for flag, value in flags.items() for word in (f"--{flag}", str(value))]
     monkeypatch.setattr(sys, "argv", ["postprocess_images.py", *words])
@@ -158,6 +90,7 @@ def run_script(folder, min_area, monkeypatch):
 def folder(tmp_path):
     classes = np.where(discs((40, 60), [(20, 20), (20, 36)], 10), 2, 0)
     (tmp_path / "probabilities").mkdir()
+    (tmp_path / "maps").mkdir()
     np.save(tmp_path / "probabilities" / "pair.npy", as_probabilities(classes, 3))
     np.save(tmp_path / "probabilities" / "void.npy", as_probabilities(classes * 0, 3))
     texts = dict.fromkeys(("name", "reader", "licence", "citation"), "")
@@ -187,3 +120,15 @@ def test_script_names_probabilities_of_other_classes(folder, monkeypatch):
         run_script(folder, 0, monkeypatch)
     assert not (folder / "nuclei").exists()
     assert not (folder / "regions").exists()
+
+
+def test_script_refuses_the_thresholds_of_another_method(folder, monkeypatch):
+    with pytest.raises(SystemExit, match=r"postprocess\.json: options of watershed; expected those of hover"):
+        run_script(folder, 0, monkeypatch, method="hover")
+
+
+def test_script_leaves_out_nuclei_and_patches_below_the_least_area(folder, monkeypatch):
+    run_script(folder, 10_000, monkeypatch)
+    assert read_table(folder / "nuclei.csv") == []
+    assert not read_mask(folder / "regions" / "pair.png").any()
+    assert not read_instances(folder / "nuclei" / "pair.png").any()

@@ -89,7 +89,7 @@ def write_results(folder):
     write_csv(
         results / "summary.csv",
         [
-            common | {"architecture": a, "kind": kind, "mean": mean, "definition": "overlap"}
+            common | {"architecture": a, "kind": kind, "mean": mean, "definition": "overlap", "diverged": ""}
             for a, kind, mean in summary
         ],
     )

@@ -35,6 +35,7 @@ def write_dataset(folder, images=IMAGES):
         write_image(folder / "prepared" / "images" / f"{name}.png", image)
         height, width = image.shape[:2]
         own = {"name": name, "image": f"images/{name}.png", "mask": f"masks/{name}.png"}
+        own["instances"] = f"instances/{name}.png"
         rows.append(dict.fromkeys(INDEX_COLUMNS, "") | own | {"height": height, "width": width})
     write_table(folder / "prepared" / "index.csv", INDEX_COLUMNS, rows)
     members = [(fold, part, name, "") for fold in (0, 1) for name, (part, _) in images.items()]
@@ -87,7 +88,8 @@ def test_the_normalised_index_is_read_like_the_prepared_one(tmp_path, monkeypatc
         assert row.image.resolve() == tmp_path / "normalised" / f"{row.name}.png"
         assert row.mask.resolve() == old.mask.resolve()
         assert row.sha256 == digest_of(image.tobytes())
-        assert (row.name, row.height, row.width, row.instances) == (old.name, *image.shape[:2], None)
+        assert row.instances.resolve() == old.instances.resolve()
+        assert (row.name, row.height, row.width, row.second_instances) == (old.name, *image.shape[:2], None)
 
 
 def test_the_reference_knows_training_images_only(tmp_path, monkeypatch):

@@ -1,4 +1,4 @@
-"""From prepared images to memory-mapped pixels and windows: nothing lost, nothing copied, nothing invented."""
+"""From prepared images to memory-mapped pixels, nuclei and windows: nothing lost, nothing copied, nothing invented."""
 
 import pickle
 import subprocess
@@ -12,13 +12,19 @@ from hypothesis import strategies as st
 
 from histoloom.errors import InputError
 from histoloom.files import write_table
-from histoloom.formats.images import write_image
+from histoloom.formats.images import write_image, write_instances
 from histoloom.prepared import INDEX_COLUMNS, read_index
-from histoloom.split.downsample import downsampled_image, downsampled_length, downsampled_mask
+from histoloom.split.downsample import downsampled_image, downsampled_instances, downsampled_mask
 from histoloom.split.tile_layout import annotated_windows, window_starts, write_pixels
 from histoloom.split.tiles import TileStore, Window, read_windows
 
 SCRIPT = Path(__file__).parents[2] / "scripts" / "make_tiles.py"
+
+
+def random_ids(mask, seed):
+    """Ids up to 65535 on the foreground of a mask, in stripes of two rows."""
+    ids = np.random.default_rng(seed).choice(np.array([0, 3, 65535], np.int32), -(-mask.shape[0] // 2))
+    return np.where((mask > 0) & (mask < 255), np.repeat(ids, 2)[: len(mask), None], 0).astype(np.int32)
 
 
 def random_pair(height, width, seed):
@@ -28,16 +34,21 @@ def random_pair(height, width, seed):
 
 
 PAIRS = {"a": random_pair(40, 61, 0), "b": random_pair(32, 32, 1), "c": random_pair(7, 90, 2)}
+IDS = {name: random_ids(mask, seed) for seed, (name, (_, mask)) in enumerate(PAIRS.items())}
+ARRAYS = ("images.npy", "masks.npy", "instances.npy")
 
 
-def write_prepared(folder, pairs=PAIRS):
-    """Write a prepared dataset and give the path of its index."""
+def write_prepared(folder, pairs=PAIRS, ids=IDS):
+    """Write a prepared dataset, with nuclei for the images that `ids` names, and give the path of its index."""
     table = []
     for name, (image, mask) in pairs.items():
         write_image(folder / "images" / f"{name}.png", image)
         write_image(folder / "masks" / f"{name}.png", mask)
         values = dict.fromkeys(INDEX_COLUMNS, "")
         files = {"image": f"images/{name}.png", "mask": f"masks/{name}.png"}
+        if name in ids:
+            write_instances(folder / "instances" / f"{name}.png", ids[name])
+            files["instances"] = f"instances/{name}.png"
         table.append(values | files | {"name": name, "height": mask.shape[0], "width": mask.shape[1]})
     write_table(folder / "index.csv", INDEX_COLUMNS, table)
     return folder / "index.csv"
@@ -45,14 +56,15 @@ def write_prepared(folder, pairs=PAIRS):
 
 def make_tiles(folder, index, **changes):
     flags = {"index": index, "downsample": 1, "tile-px": 32, "stride-px": 32, "images": folder / "images.npy"}
-    flags |= {"masks": folder / "masks.npy", "image-table": folder / "images.csv", "windows": folder / "windows.csv"}
+    flags |= {"masks": folder / "masks.npy", "instances": folder / "instances.npy"}
+    flags |= {"image-table": folder / "images.csv", "windows": folder / "windows.csv"}
     flags |= changes
     command = [sys.executable, SCRIPT, *(text for key, value in flags.items() for text in (f"--{key}", str(value)))]
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
 def open_store(folder):
-    return TileStore.open(folder / "images.npy", folder / "masks.npy", folder / "images.csv")
+    return TileStore.open(*(folder / name for name in ARRAYS), folder / "images.csv")
 
 
 @given(st.integers(1, 300), st.integers(1, 100), st.data())
@@ -76,55 +88,6 @@ def test_window_starts_by_hand():
     assert window_starts(100, 256, 192) == [0]
 
 
-def test_image_blocks_are_averaged():
-    image = np.zeros((2, 4, 3), np.uint8)
-    image[:, :2, 0] = [[10, 20], [30, 40]]
-    image[:, 2:, 1] = [[0, 0], [0, 200]]
-    np.testing.assert_array_equal(downsampled_image(image, 2), [[[25, 0, 0], [0, 50, 0]]])
-
-
-def test_a_partial_block_is_averaged_with_its_mirror():
-    image = np.zeros((3, 3, 3), np.uint8)
-    image[2, :, 0] = [100, 100, 60]
-    small = downsampled_image(image, 2)
-    assert small.shape == (2, 2, 3)
-    assert small[1, 0, 0] == 100
-    assert small[1, 1, 0] == 60  # its one pixel, repeated
-
-
-def test_mask_blocks_take_the_most_frequent_class():
-    mask = np.array(
-        [
-            [1, 1, 2, 2, 255, 255, 255, 255],
-            [1, 0, 1, 1, 1, 2, 0, 255],
-        ],
-        np.uint8,
-    )
-    #  1 wins by 3:1; 2 and 1 tie; half annotated with 1 and 2 tied; three of four unannotated
-    np.testing.assert_array_equal(downsampled_mask(mask, 2), [[1, 2, 2, 255]])
-
-
-def test_a_partial_mask_block_counts_its_own_pixels():
-    mask = np.array([[0, 0, 1], [0, 0, 255], [255, 2, 3]], np.uint8)
-    np.testing.assert_array_equal(downsampled_mask(mask, 2), [[0, 1], [2, 3]])
-
-
-@given(st.integers(1, 30), st.integers(1, 30), st.integers(1, 7))
-def test_downsampling_rounds_sizes_up_and_keeps_plain_areas(height, width, factor):
-    image, mask = np.full((height, width, 3), 77, np.uint8), np.full((height, width), 4, np.uint8)
-    small, small_mask = downsampled_image(image, factor), downsampled_mask(mask, factor)
-    assert small_mask.shape == small.shape[:2] == (-(-height // factor), -(-width // factor))
-    assert small_mask.shape == (downsampled_length(height, factor), downsampled_length(width, factor))
-    assert (small == 77).all()
-    assert (small_mask == 4).all()
-
-
-@given(st.integers(1, 20), st.integers(1, 20), st.integers(1, 5), st.integers(0, 99))
-def test_downsampling_makes_no_new_class(height, width, factor, seed):
-    _, mask = random_pair(height, width, seed)
-    assert set(np.unique(downsampled_mask(mask, factor))) <= set(np.unique(mask))
-
-
 @pytest.mark.parametrize("factor", [1, 2, 3])
 def test_the_script_writes_what_the_store_reads(tmp_path, factor):
     done = make_tiles(tmp_path, write_prepared(tmp_path), downsample=factor)
@@ -134,6 +97,7 @@ def test_the_script_writes_what_the_store_reads(tmp_path, factor):
     for name, (image, mask) in PAIRS.items():
         np.testing.assert_array_equal(store.image(name), downsampled_image(image, factor))
         np.testing.assert_array_equal(store.mask(name), downsampled_mask(mask, factor))
+        np.testing.assert_array_equal(store.instances(name), downsampled_instances(IDS[name], mask, factor))
     windows = read_windows(tmp_path / "windows.csv")
     assert windows[0] == Window("a", 0, 0)
     if factor == 1:
@@ -143,18 +107,44 @@ def test_the_script_writes_what_the_store_reads(tmp_path, factor):
     assert not list(tmp_path.glob(".part-*"))
 
 
-def test_files_are_plain_uint8_arrays(tmp_path):
+def test_files_are_plain_arrays(tmp_path):
     assert make_tiles(tmp_path, write_prepared(tmp_path)).returncode == 0
     total = sum(mask.size for _, mask in PAIRS.values())
-    pixels, classes = np.load(tmp_path / "images.npy"), np.load(tmp_path / "masks.npy")
+    pixels, classes, ids = (np.load(tmp_path / name) for name in ARRAYS)
     assert (pixels.shape, pixels.dtype) == ((total, 3), np.uint8)
     assert (classes.shape, classes.dtype) == ((total,), np.uint8)
+    assert (ids.shape, ids.dtype) == ((total,), np.int32)
     np.testing.assert_array_equal(pixels[40 * 61 : 40 * 61 + 32 * 32], PAIRS["b"][0].reshape(-1, 3))
+    np.testing.assert_array_equal(ids[40 * 61 : 40 * 61 + 32 * 32], IDS["b"].ravel())
+
+
+def test_a_dataset_without_nuclei_has_an_empty_array_of_them(tmp_path):
+    done = make_tiles(tmp_path, write_prepared(tmp_path, ids={}), downsample=2)
+    assert done.returncode == 0, done.stderr
+    ids = np.load(tmp_path / "instances.npy")
+    assert (ids.shape, ids.dtype) == ((0,), np.int32)
+    store = open_store(tmp_path)
+    assert [store.instances(name) for name in store.places] == [None] * 3
+    assert pickle.loads(pickle.dumps(store)).instances("a") is None
+    np.testing.assert_array_equal(store.mask("c"), downsampled_mask(PAIRS["c"][1], 2))
+
+
+def test_nuclei_of_some_images_only_are_refused(tmp_path):
+    done = make_tiles(tmp_path, write_prepared(tmp_path, ids={"a": IDS["a"], "c": IDS["c"]}))
+    assert done.returncode == 1
+    message = f"error: {tmp_path / 'images' / 'b.png'}: has no nucleus ids, as 1 of 3 images in index.csv; expected"
+    assert done.stderr.startswith(message)
+    assert not (tmp_path / "images.npy").exists()
+
+
+def test_the_table_of_windows_says_where_each_lies_and_nothing_else(tmp_path):
+    assert make_tiles(tmp_path, write_prepared(tmp_path)).returncode == 0
+    assert (tmp_path / "windows.csv").read_text().splitlines()[:2] == ["name,row,column", "a,0,0"]
 
 
 def test_the_same_input_gives_the_same_bytes(tmp_path):
     index = write_prepared(tmp_path)
-    names = ("images.npy", "masks.npy", "images.csv", "windows.csv")
+    names = (*ARRAYS, "images.csv", "windows.csv")
     make_tiles(tmp_path, index, downsample=2)
     first = [(tmp_path / name).read_bytes() for name in names]
     make_tiles(tmp_path, index, downsample=2)
@@ -166,8 +156,10 @@ def test_the_store_reads_views_and_no_copies(tmp_path):
     store = open_store(tmp_path)
     assert np.shares_memory(store.image("b"), store.pixels)
     assert np.shares_memory(store.mask("b"), store.classes)
-    with pytest.raises(ValueError, match="read-only"):
-        store.image("b")[0, 0] = 0
+    assert np.shares_memory(store.instances("b"), store.ids)
+    for view in (store.image("b"), store.mask("b"), store.instances("b")):
+        with pytest.raises(ValueError, match="read-only"):
+            view[0, 0] = 0
 
 
 def test_a_store_sent_to_a_worker_is_opened_again_and_not_copied(tmp_path):
@@ -176,23 +168,25 @@ def test_a_store_sent_to_a_worker_is_opened_again_and_not_copied(tmp_path):
     sent = pickle.dumps(store)
     assert len(sent) < 1000
     np.testing.assert_array_equal(pickle.loads(sent).image("a"), store.image("a"))
+    np.testing.assert_array_equal(pickle.loads(sent).instances("a"), store.instances("a"))
 
 
 def test_windows_without_an_annotated_pixel_are_left_out(tmp_path):
     image = np.zeros((64, 64, 3), np.uint8)
     mask = np.full((64, 64), 255, np.uint8)
     mask[63, 10] = 0  # background is an annotation too
-    write_pixels(read_index(write_prepared(tmp_path, {"a": (image, mask)})), 1, tmp_path / "i.npy", tmp_path / "m.npy")
-    write_table(tmp_path / "t.csv", ("name", "offset", "height", "width"), [("a", 0, 64, 64)])
-    store = TileStore.open(tmp_path / "i.npy", tmp_path / "m.npy", tmp_path / "t.csv")
+    arrays = [tmp_path / name for name in ARRAYS]
+    write_pixels(read_index(write_prepared(tmp_path, {"a": (image, mask)}, {})), 1, *arrays)
+    write_table(tmp_path / "t.csv", ("name", "offset", "height", "width", "stratum"), [("a", 0, 64, 64, "")])
+    store = TileStore.open(*arrays, tmp_path / "t.csv")
     assert annotated_windows(store, 32, 32) == [Window("a", 32, 0)]
 
 
 def test_a_dataset_without_annotation_is_refused(tmp_path):
     pairs = {"a": (np.zeros((8, 8, 3), np.uint8), np.full((8, 8), 255, np.uint8))}
-    done = make_tiles(tmp_path, write_prepared(tmp_path, pairs))
+    done = make_tiles(tmp_path, write_prepared(tmp_path, pairs, {}))
     assert done.returncode == 1
-    assert done.stderr.startswith("error: index.csv: no mask has an annotated pixel")
+    assert done.stderr.startswith(f"error: {tmp_path / 'masks.npy'}: no pixel is annotated, all of them are 255")
 
 
 def test_a_stride_that_leaves_gaps_is_refused(tmp_path):
@@ -204,12 +198,24 @@ def test_a_mask_of_another_size_is_refused_and_nothing_is_left(tmp_path):
     index = write_prepared(tmp_path)
     write_image(tmp_path / "masks" / "b.png", np.zeros((32, 31), np.uint8))
     with pytest.raises(InputError, match=r"b.png: is 32 x 31 px; expected 32 x 32 as in index.csv"):
-        write_pixels(read_index(index), 1, tmp_path / "images.npy", tmp_path / "masks.npy")
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["images", "index.csv", "masks"]
+        write_pixels(read_index(index), 1, *(tmp_path / name for name in ARRAYS))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["images", "index.csv", "instances", "masks"]
+
+
+def test_nuclei_of_another_size_are_refused(tmp_path):
+    index = write_prepared(tmp_path)
+    write_instances(tmp_path / "instances" / "c.png", np.zeros((7, 91), np.int32))
+    with pytest.raises(InputError, match=r"instances.c.png: is 7 x 91 px; expected 7 x 90 as in index.csv"):
+        write_pixels(read_index(index), 1, *(tmp_path / name for name in ARRAYS))
 
 
 def test_files_of_two_runs_are_refused(tmp_path):
     make_tiles(tmp_path, write_prepared(tmp_path))
+    pixels = 4094  # 40*61 + 32*32 + 7*90
+    np.save(tmp_path / "instances.npy", np.zeros(6, np.int32))
+    with pytest.raises(InputError, match=rf"instances.npy: 6; expected {pixels}, the sum of"):
+        open_store(tmp_path)
+    np.save(tmp_path / "instances.npy", np.zeros(0, np.int32))
     np.save(tmp_path / "masks.npy", np.zeros(5, np.uint8))
-    with pytest.raises(InputError, match=r"masks.npy: 5; expected 4094, the sum of"):  # 40*61 + 32*32 + 7*90
+    with pytest.raises(InputError, match=rf"masks.npy: 5, .*instances.npy: 0; expected {pixels}, the sum of"):
         open_store(tmp_path)

@@ -52,7 +52,10 @@ def test_the_real_samples_study_is_sound_where_its_data_is(study):
         ("trian: {}\n", "study.yaml:1: trian: unknown key; did you mean 'train'"),
         ("train:\n  epochs: many\n", "study.yaml:2: train.epochs: 'many'; expected a whole number, at least 1"),
         ("train: {epochs: 0}\n", "study.yaml:1: train.epochs: 0; expected at least 1"),
-        ("train: {schedule: cosin}\n", "train.schedule: cosin; expected constant or cosine; did you mean 'cosine'"),
+        (
+            "train: {schedule: cosin}\n",
+            "train.schedule: 'cosin' is no file in scripts/histoloom/schedules; did you mean 'cosine'",
+        ),
         ("predict: {overlap: 2}\n", "predict.overlap: 2; expected 1 or 4 or 9 or 16"),
         (
             "datasets: {demo_breast: {reader: brecahad, root: ., split: {fold_count: 2}}}\n",
@@ -109,7 +112,7 @@ def test_the_real_samples_study_is_sound_where_its_data_is(study):
         ("architectures: {unet: {options: {}}}\n", "study.yaml:1: architectures.unet: has no 'network'; expected one"),
         (
             "train:\n  select_metric: pq\n",
-            "study.yaml:2: train.select_metric: 'pq' counts nuclei; expected a metric of pixels; choose accuracy or",
+            "study.yaml:2: train.select_metric: 'pq' counts other things; expected a metric of pixels; choose",
         ),
         (
             "predict:\n  overlap: 9\n",
@@ -121,7 +124,7 @@ def test_the_real_samples_study_is_sound_where_its_data_is(study):
         ),
         ("train:\n  epochs: 10.0\n", "study.yaml:2: train.epochs: 10.0; expected a whole number, at least 1; write 10"),
         ("predict: {overlap: 4.0}\n", "study.yaml:1: predict.overlap: 4.0; expected a whole number; write 4"),
-        ("train: {scale: .inf}\n", "study.yaml:1: train.scale: inf; expected a finite number, at least 0"),
+        ("augment: {scale: .inf}\n", "study.yaml:1: augment.scale: inf; expected a finite number, at least 0"),
         ("train: {learning_rate: .nan}\n", "train.learning_rate: nan; expected a finite number, more than 0"),
         ("report: {hold_seconds: 1.0e+999}\n", "report.hold_seconds: inf; expected a finite number"),
         ("train:\n", "study.yaml:1: train: None; expected keys with values; give one or remove the key"),

@@ -34,7 +34,7 @@ TARGETS = (
     "results/demo_breast/inspection/findings.csv",
 )
 INSPECTION = ("find_duplicates", "inspect")
-LEARNING = ("train", "render_epochs", "predict", "postprocess", "evaluate")
+LEARNING = ("train", "render_epochs", "predict", "postprocess", "evaluate")  # tuning is of what is predicted
 
 
 def copy_workflow(folder):
@@ -206,7 +206,9 @@ def test_a_loss_that_is_not_used_reruns_nothing(finished, edit):
 def test_a_module_reruns_its_importers_and_what_follows(finished, edit):
     edit("scripts/histoloom/predict/postprocess.py", new="\n\nEXTRA = 1\n")
     predictors = ("unet_small", "unet_narrow", "all_background")
-    assert planned(finished) == {(rule, name) for rule in ("postprocess", "evaluate") for name in predictors}
+    assert planned(finished) == {
+        (rule, name) for rule in ("tune_postprocess", "postprocess", "evaluate") for name in predictors
+    }
 
 
 def test_the_training_loops_module_reruns_training_alone_and_what_follows(finished, edit):
@@ -225,10 +227,26 @@ def test_another_number_of_samples_on_the_inspection_sheet_splits_and_trains_not
 
 def test_post_processing_does_not_predict_again(finished):
     jobs = planned(finished, with_values(predict={"min_area_px": 99}))
-    assert {rule for rule, _ in jobs} == {"postprocess", "evaluate"}
+    assert {rule for rule, _ in jobs} == {"tune_postprocess", "postprocess", "evaluate"}
+
+
+def test_tuning_predicts_the_validation_part_and_no_test_image_again(finished):
+    jobs = planned(finished, with_values(predict={"tune": {"foreground": [0.4, 0.6]}}))
+    rules = {rule for rule, name in jobs if name == "unet_small"}
+    assert rules == {"predict_validation", "tune_postprocess", "postprocess", "evaluate"}
+
+
+def test_another_augmentation_of_an_architecture_trains_it_alone(finished):
+    values = {**STUDY["architectures"], "unet_small": {"network": "unet_small", "augment": {"noise": 3.0}}}
+    assert planned(finished, with_values(architectures=values)) == {(rule, "unet_small") for rule in LEARNING}
+
+
+def test_a_schedule_that_is_not_used_reruns_nothing(finished, edit):
+    edit("scripts/histoloom/schedules/poly.py", new="\n\nEXTRA = 1\n")
+    assert planned(finished) == set()
 
 
 def test_other_raw_data_is_prepared_anew_with_all_that_follows(finished, edit):
     edit("data/raw/groundTruth/Case_1-01.json", new="\n")
     rules = {rule for rule, _ in planned(finished)}
-    assert rules == {"prepare", *INSPECTION, "split", "tiles", "predict_baseline", *LEARNING}
+    assert rules == {"prepare", *INSPECTION, "split", "tiles", "predict_baseline", "tune_postprocess", *LEARNING}

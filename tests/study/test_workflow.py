@@ -196,7 +196,7 @@ def test_the_loss_and_the_selecting_metric_are_part_of_trainings_code():
 def test_postprocessing_does_not_change_the_flags_of_prediction():
     edited = {**DEMO, "predict": {**DEMO["predict"], "min_area_px": 7}}
     assert Study(edited).predict.flags(WILDCARDS) == Study(DEMO).predict.flags(WILDCARDS)
-    assert Study(edited).predict.postprocess_flags(WILDCARDS) != Study(DEMO).predict.postprocess_flags(WILDCARDS)
+    assert Study(edited).predict.tune_flags(WILDCARDS) != Study(DEMO).predict.tune_flags(WILDCARDS)
 
 
 def test_without_baselines_their_pattern_matches_nothing():
@@ -242,7 +242,7 @@ def test_the_snakefile_has_at_most_sixty_lines_and_defines_nothing():
 
 
 def test_workflow_needs_the_standard_library_alone():
-    for name in ("study/workflow", "files", "plugins", "errors", "train/objective"):
+    for name in ("study/workflow", "files", "plugins", "errors", "train/loss_terms"):
         tree = ast.parse((SCRIPTS / "histoloom" / f"{name}.py").read_text())
         roots = {found.split(".")[0] for found in workflow._imported_names(tree)}
         assert roots <= {*sys.stdlib_module_names, "histoloom"}

@@ -1,6 +1,7 @@
 """Checkpoints are whole or passed over, and a state folder serves one run at a time."""
 
 import fcntl
+import io
 import os
 import pickle
 
@@ -13,14 +14,27 @@ from histoloom.train.checkpoint import leased, load_checkpoint, save_checkpoint
 
 
 def state(step: int, fingerprint: str = "abc") -> dict:
-    return {"fingerprint": fingerprint, "step": step, "weights": torch.arange(10) * step}
+    return {"fingerprint": fingerprint, "learner": {"weights": torch.arange(10) * step}, "progress": {"step": step}}
+
+
+def lay_down(folder, payload: bytes, step: int):
+    """A file whose name and digest fit, whatever is in it."""
+    path = folder / f"checkpoint-000001-{step:08d}-{checkpoint.digest_of(payload)}.pt"
+    path.write_bytes(payload)
+    return path
+
+
+def saved(content) -> bytes:
+    buffer = io.BytesIO()
+    torch.save(content, buffer)
+    return buffer.getvalue()
 
 
 def test_what_was_saved_comes_back(tmp_path):
     save_checkpoint(tmp_path, state(3), epoch=1, step=3)
     loaded, warnings = load_checkpoint(tmp_path, "abc")
-    assert loaded["step"] == 3
-    assert torch.equal(loaded["weights"], torch.arange(10) * 3)
+    assert loaded["progress"]["step"] == 3
+    assert torch.equal(loaded["learner"]["weights"], torch.arange(10) * 3)
     assert warnings == []
 
 
@@ -46,7 +60,7 @@ def test_a_damaged_checkpoint_is_passed_over_with_a_warning(tmp_path, damage):
         payload[len(payload) // 2] ^= 1
     newest.write_bytes({"truncate": payload[:100], "flip": payload, "empty": b""}[damage])
     loaded, warnings = load_checkpoint(tmp_path, "abc")
-    assert loaded["step"] == 1
+    assert loaded["progress"]["step"] == 1
     assert len(warnings) == 1
     assert newest.name in warnings[0]
 
@@ -57,17 +71,39 @@ def test_the_state_of_another_run_is_refused(tmp_path):
         load_checkpoint(tmp_path, "abc")
 
 
-def test_a_malicious_pickle_is_not_executed(tmp_path):
+def test_a_malicious_pickle_is_not_executed_and_the_one_before_it_is_used(tmp_path):
     class Evil:
         def __reduce__(self):
             return os.mkdir, (str(tmp_path / "executed"),)
 
-    payload = pickle.dumps({"fingerprint": Evil()})
-    name = f"checkpoint-000001-00000001-{checkpoint.digest_of(payload)}.pt"
-    (tmp_path / name).write_bytes(payload)
-    with pytest.raises(InputError, match="not a checkpoint of histoloom"):
-        load_checkpoint(tmp_path, "abc")
+    save_checkpoint(tmp_path, state(1), epoch=1, step=1)
+    evil = lay_down(tmp_path, pickle.dumps({"fingerprint": Evil()}), step=2)
+    loaded, (warning,) = load_checkpoint(tmp_path, "abc")
+    assert loaded["progress"]["step"] == 1
+    assert warning.startswith(f"{evil}: no checkpoint of histoloom, passed over and nothing of it was run")
     assert not (tmp_path / "executed").exists()
+
+
+@pytest.mark.parametrize("content", [[1, 2], {"weights": torch.zeros(2)}, state(1) | {"fingerprint": 3}, "abc"])
+def test_a_foreign_file_is_passed_over(tmp_path, content):
+    lay_down(tmp_path, saved(content), step=2)
+    loaded, warnings = load_checkpoint(tmp_path, "abc")
+    assert loaded is None
+    assert len(warnings) == 1
+    save_checkpoint(tmp_path, state(1), epoch=1, step=1)
+    assert load_checkpoint(tmp_path, "abc")[0]["progress"]["step"] == 1
+
+
+def test_what_was_passed_over_does_not_push_out_what_is_written_then(tmp_path):
+    for step in (8, 9):
+        lay_down(tmp_path, b"foreign", step)
+    for step in (1, 2):
+        save_checkpoint(tmp_path, state(step), epoch=1, step=step)
+    assert [path.name[:26] for path in sorted(tmp_path.iterdir())] == [
+        "checkpoint-000001-00000001",
+        "checkpoint-000001-00000002",
+    ]
+    assert load_checkpoint(tmp_path, "abc")[0]["progress"]["step"] == 2
 
 
 def test_a_second_run_on_the_same_folder_is_told_who_has_it(tmp_path, monkeypatch):

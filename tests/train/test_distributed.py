@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 import torch
+from timm.layers import BatchNormAct2d
+from torch import nn
 
 from histoloom.errors import InputError
-from histoloom.train.distributed import Ranks
+from histoloom.train.distributed import LAUNCHER_PID, CrossRankBatchNorm, Ranks, joined, with_shared_statistics
 
 ROOT = Path(__file__).parents[2]
 
@@ -32,3 +34,35 @@ def test_a_batch_that_cannot_be_shared_out_evenly_is_refused():
         InputError, match=r"batch_size 5 over 2 processes; expected a multiple; change train.batch_size"
     ):
         Ranks(0, 2, torch.device("cpu")).share_of(5)
+
+
+@pytest.mark.parametrize("device", ["cpu", "cuda"])
+def test_a_batch_norm_with_an_activation_of_its_own_is_refused_before_anything_is_converted(device):
+    network = nn.Sequential(nn.BatchNorm2d(2), nn.Sequential(BatchNormAct2d(2)))
+    expected = r"layer 1\.0: BatchNormAct2d over 2 processes; .*\nset train.processes: 1 or take another encoder"
+    with pytest.raises(InputError, match=expected):
+        with_shared_statistics(network, Ranks(0, 2, torch.device(device)))
+    assert type(network[0]) is nn.BatchNorm2d
+    alone = with_shared_statistics(network, Ranks(0, 1, torch.device("cpu")))
+    assert type(alone[1][0]) is BatchNormAct2d
+
+
+def test_norms_whose_statistics_are_shared_already_stay():
+    ranks = Ranks(0, 2, torch.device("cpu"))
+    network = with_shared_statistics(nn.Sequential(nn.BatchNorm2d(2), nn.SyncBatchNorm(2)), ranks)
+    assert [type(layer) for layer in with_shared_statistics(network, ranks)] == [CrossRankBatchNorm, nn.SyncBatchNorm]
+
+
+def test_a_process_whose_launcher_is_gone_does_not_begin(monkeypatch):
+    monkeypatch.setattr("histoloom.train.distributed.die_with_parent", lambda: None)
+    monkeypatch.setenv(LAUNCHER_PID, str(os.getpid()))  # not the parent of this process
+    with pytest.raises(InputError, match=f"launcher {os.getpid()} of this process: gone"), joined(1):
+        pass
+
+
+def test_every_rank_is_told_its_launcher(tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text(f"import os, sys\nsys.exit(os.environ['{LAUNCHER_PID}'] != str(os.getppid()))\n")
+    command = [sys.executable, "scripts/launch_training.py", "--processes", "2", str(script)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr

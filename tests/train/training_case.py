@@ -12,12 +12,18 @@ import numpy as np
 ROOT = Path(__file__).parents[2]
 SIZE = 48
 SETTINGS = {
-    "seed": 3, "epochs": 3, "repeats": 1, "batch-size": 2, "learning-rate": 0.01, "weight-decay": 0.0,
-    "schedule": "cosine", "loss": "bce + 0.5*cross_entropy", "ema-decay": 0.9, "select-metric": "dice",
-    "select-class": "foreground", "standardise": "none", "precision": "float32", "probe-tiles": 2,
+    "seed": 3, "epochs": 3, "patience": 0, "repeats": 1, "sampling": "even", "batch-size": 2, "accumulate": 1,
+    "optimiser": "adam", "learning-rate": 0.01, "weight-decay": 0.0, "schedule": "cosine",
+    "loss": "bce + 0.5*cross_entropy", "class-weights": "none", "label-smoothing": 0.0, "auxiliary-weight": 0.5,
+    "clip-norm": 0.0, "on-divergence": "stop", "freeze-encoder-epochs": 0, "ema-decay": 0.9, "select-metric": "dice",
+    "select-class": "foreground", "standardise": "none", "precision": "float32", "compile": "false", "probe-tiles": 2,
+}  # fmt: skip
+AUGMENTATION = {
     "flip": "true", "right-angle": "true",
     "rotation-deg": 30, "scale": 0.2, "shear-deg": 5, "shift-px": 4, "elastic-px": 2, "elastic-grid-px": 16,
+    "gaussian-px": 3, "gaussian-width-px": 8, "barrel": 0.1,
     "brightness": 0.1, "contrast": 0.1, "saturation": 0.1, "hue-deg": 5,
+    "stain": 0.1, "blur-px": 0.5, "noise": 3, "jpeg": 80,
 }  # fmt: skip
 
 
@@ -43,12 +49,14 @@ class TrainingCase:
     def flags(self) -> list[str]:
         inputs = self.folder / "inputs"
         values = {
-            "images": inputs / "images.npy", "masks": inputs / "masks.npy", "image-table": inputs / "images.csv",
+            "images": inputs / "images.npy", "masks": inputs / "masks.npy",
+            "instances": inputs / "instances.npy", "image-table": inputs / "images.csv",
             "windows": inputs / "windows.csv", "folds": inputs / "folds.csv", "dataset": inputs / "dataset.json",
             "fold": 0, "tile-px": 32, "downsample": 1, "network": "unet", "option": "width=2", "code": self.code,
             "state": self.folder / "state", "model": self.outputs["model"], "history": self.outputs["history"],
             "epochs-folder": self.outputs["epochs"], "checkpoint-minutes": self.checkpoint_minutes,
-            "loader-workers": self.loader_workers, "threads-per-process": 1, **SETTINGS, **self.settings,
+            "loader-workers": self.loader_workers, "threads-per-process": 1, **SETTINGS, **AUGMENTATION,
+            **self.settings,
         }  # fmt: skip
         return [word for key, value in values.items() for word in (f"--{key}", str(value))]
 
@@ -96,15 +104,16 @@ def make_case(folder: Path, **options) -> TrainingCase:
     masks[0][:4] = 255
     np.save(inputs / "images.npy", np.concatenate([image.reshape(-1, 3) for image in images]))
     np.save(inputs / "masks.npy", np.concatenate([mask.ravel() for mask in masks]))
-    lines = [f"image_{k},{k * SIZE * SIZE},{SIZE},{SIZE}" for k in range(6)]
-    (inputs / "images.csv").write_text("\n".join(["name,offset,height,width", *lines]) + "\n")
-    lines = [f"image_{k},{row},{column},32" for k in range(6) for row, column in ((0, 0), (16, 16))]
-    (inputs / "windows.csv").write_text("\n".join(["name,row,column,tile_px", *lines]) + "\n")
+    np.save(inputs / "instances.npy", np.concatenate([(mask == 1).ravel().astype(np.int32) for mask in masks]))
+    lines = [f"image_{k},{k * SIZE * SIZE},{SIZE},{SIZE},organ_{k % 2}" for k in range(6)]
+    (inputs / "images.csv").write_text("\n".join(["name,offset,height,width,stratum", *lines]) + "\n")
+    lines = [f"image_{k},{row},{column}" for k in range(6) for row, column in ((0, 0), (16, 16))]
+    (inputs / "windows.csv").write_text("\n".join(["name,row,column", *lines]) + "\n")
     parts = ["test", "val", "train", "train", "train", "train"]
     lines = [f"0,{part},image_{k},group_{k}" for k, part in enumerate(parts)]
     (inputs / "folds.csv").write_text("\n".join(["fold,part,name,group", *lines]) + "\n")
     description = {
-        "name": "discs", "reader": "none", "classes": ["background", "disc"], "has_instances": False,
+        "name": "discs", "reader": "none", "classes": ["background", "disc"], "has_instances": True,
         "licence": "none", "citation": "none", "facts": {}, "warnings": [],
     }  # fmt: skip
     (inputs / "dataset.json").write_text(json.dumps(description))

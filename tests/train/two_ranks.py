@@ -5,10 +5,12 @@ import sys
 import torch
 from torch import nn
 
-from histoloom.plugins import load
-from histoloom.train.batches import EpochBatches
+from histoloom.targets import Outputs, plain_target
 from histoloom.train.distributed import Ranks, from_first, gathered, joined, over_ranks, summed, with_shared_statistics
-from histoloom.train.training import objective
+from histoloom.train.objective import objective, weighted_losses
+from histoloom.train.order import EpochBatches
+
+CLASSES = ("background", "nucleus")
 
 
 def network() -> nn.Module:
@@ -25,10 +27,10 @@ def batch() -> tuple[torch.Tensor, torch.Tensor]:
 
 
 def gradients(images: torch.Tensor, masks: torch.Tensor, ranks: Ranks) -> tuple[float, nn.Module]:
-    terms = [(1.0, load("losses", "bce")), (2.0, load("losses", "dice"))]
+    terms = weighted_losses("bce + 2*dice")
     plain = with_shared_statistics(network(), ranks)
     parallel = over_ranks(plain, ranks)
-    loss, pixels = objective(parallel(images), masks, terms)
+    loss, pixels = objective(parallel(images), plain_target(masks, CLASSES), terms, Outputs(CLASSES, False))
     total = summed(torch.stack([loss.detach(), pixels]), ranks)
     (loss * ranks.world / total[1]).backward()
     return float(total[0] / total[1]), plain
@@ -48,10 +50,10 @@ def main() -> None:
 
         assert from_first(f"rank {ranks.rank}", ranks) == "rank 0"
         assert gathered(torch.tensor([float(ranks.rank)]), ranks).tolist() == [[0.0], [1.0]]
-        mine = [sample for keys in EpochBatches(10, 4, 0, ranks) for _, sample in keys]
+        mine = [draw for keys in EpochBatches(10, 1, 4, 0, ranks) for _, draw, _ in keys]
         both = gathered(torch.tensor(mine, dtype=torch.float32), ranks)
         steps = both.reshape(2, 2, 2).permute(1, 2, 0).reshape(2, 4)  # step, then samples in the order of one process
-        one = [[sample for _, sample in keys] for keys in EpochBatches(10, 4, 0, Ranks(0, 1, torch.device("cpu")))]
+        one = [[draw for _, draw, _ in keys] for keys in EpochBatches(10, 1, 4, 0, Ranks(0, 1, torch.device("cpu")))]
         assert steps.tolist() == one, (steps.tolist(), one)
     print("equal", file=sys.stderr)
 

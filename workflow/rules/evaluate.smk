@@ -47,6 +47,11 @@ rule summarise:
             architecture=study.predictors,
             fold=study.folds,
         ),
+        histories=collect(
+            "results/{{dataset}}/{architecture}/fold{fold}/history.csv",
+            architecture=study.architectures,
+            fold=study.folds,
+        ),
         description="results/{dataset}/prepared/dataset.json",
     output:
         scores="results/{dataset}/scores.csv",
@@ -65,6 +70,7 @@ rule summarise:
         """
         python scripts/summarise_scores.py \
             --counts {input.counts:q} \
+            --history {input.histories:q} \
             --dataset {input.description:q} \
             {params.flags:q} \
             --scores {output.scores:q} \

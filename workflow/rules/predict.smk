@@ -10,6 +10,7 @@ rule predict:
         folds="results/{dataset}/folds.csv",
     output:
         probabilities=directory("results/{dataset}/{architecture}/fold{fold}/probabilities"),
+        maps=directory("results/{dataset}/{architecture}/fold{fold}/maps"),
     log:
         "logs/predict/{dataset}/{architecture}/fold{fold}.log",
     benchmark:
@@ -19,6 +20,7 @@ rule predict:
     wildcard_constraints:
         architecture=study.architecture_pattern,
     params:
+        part="test",
         flags=study.predict.flags,
         code=study.predict.code,
     shell:
@@ -28,10 +30,25 @@ rule predict:
             --index {input.index:q} \
             --folds {input.folds:q} \
             --fold {wildcards.fold:q} \
-            --part test \
+            --part {params.part:q} \
             {params.flags:q} \
-            --probabilities {output.probabilities:q} > {log:q} 2>&1
+            --probabilities {output.probabilities:q} \
+            --maps {output.maps:q} > {log:q} 2>&1
         """
+
+
+use rule predict as predict_validation with:
+    output:
+        probabilities=directory("results/{dataset}/{architecture}/fold{fold}/validation/probabilities"),
+        maps=directory("results/{dataset}/{architecture}/fold{fold}/validation/maps"),
+    log:
+        "logs/predict_validation/{dataset}/{architecture}/fold{fold}.log",
+    benchmark:
+        "benchmark/predict_validation/{dataset}/{architecture}/fold{fold}.tsv"
+    params:
+        part="val",
+        flags=study.predict.flags,
+        code=study.predict.code,
 
 
 rule predict_baseline:
@@ -44,6 +61,7 @@ rule predict_baseline:
         folds="results/{dataset}/folds.csv",
     output:
         probabilities=directory("results/{dataset}/{baseline}/fold{fold}/probabilities"),
+        maps=directory("results/{dataset}/{baseline}/fold{fold}/maps"),
     log:
         "logs/predict_baseline/{dataset}/{baseline}/fold{fold}.log",
     benchmark:
@@ -53,6 +71,7 @@ rule predict_baseline:
     wildcard_constraints:
         baseline=study.baseline_pattern,
     params:
+        part="test",
         code=study.predict.baseline_code,
     shell:
         """
@@ -62,8 +81,58 @@ rule predict_baseline:
             --dataset {input.description:q} \
             --folds {input.folds:q} \
             --fold {wildcards.fold:q} \
-            --part test \
-            --probabilities {output.probabilities:q} > {log:q} 2>&1
+            --part {params.part:q} \
+            --probabilities {output.probabilities:q} \
+            --maps {output.maps:q} > {log:q} 2>&1
+        """
+
+
+use rule predict_baseline as predict_baseline_validation with:
+    output:
+        probabilities=directory("results/{dataset}/{baseline}/fold{fold}/validation/probabilities"),
+        maps=directory("results/{dataset}/{baseline}/fold{fold}/validation/maps"),
+    log:
+        "logs/predict_baseline_validation/{dataset}/{baseline}/fold{fold}.log",
+    benchmark:
+        "benchmark/predict_baseline_validation/{dataset}/{baseline}/fold{fold}.tsv"
+    params:
+        part="val",
+        code=study.predict.baseline_code,
+
+
+rule tune_postprocess:
+    "Choose the values of post-processing on the validation part, where there are some to choose from."
+    input:
+        unpack(study.predict.validation),
+        masks="results/{dataset}/prepared/masks",
+        instances="results/{dataset}/prepared/instances",
+        index="results/{dataset}/prepared/index.csv",
+        folds="results/{dataset}/folds.csv",
+        description="results/{dataset}/prepared/dataset.json",
+    output:
+        settings="results/{dataset}/{architecture}/fold{fold}/postprocess.json",
+        table="results/{dataset}/{architecture}/fold{fold}/postprocess_tried.csv",
+    log:
+        "logs/tune_postprocess/{dataset}/{architecture}/fold{fold}.log",
+    benchmark:
+        "benchmark/tune_postprocess/{dataset}/{architecture}/fold{fold}.tsv"
+    conda:
+        "../../envs/environment.yaml"
+    params:
+        flags=study.predict.tune_flags,
+        code=study.predict.tune_code,
+    shell:
+        """
+        python scripts/tune_postprocess.py \
+            --index {input.index:q} \
+            --folds {input.folds:q} \
+            --fold {wildcards.fold:q} \
+            --dataset {input.description:q} \
+            --probabilities {input.probabilities:q} \
+            --maps {input.maps:q} \
+            {params.flags:q} \
+            --settings {output.settings:q} \
+            --table {output.table:q} > {log:q} 2>&1
         """
 
 
@@ -71,6 +140,8 @@ rule postprocess:
     "Turn probabilities into regions and single nuclei."
     input:
         probabilities="results/{dataset}/{architecture}/fold{fold}/probabilities",
+        maps="results/{dataset}/{architecture}/fold{fold}/maps",
+        settings="results/{dataset}/{architecture}/fold{fold}/postprocess.json",
         description="results/{dataset}/prepared/dataset.json",
     output:
         regions=directory("results/{dataset}/{architecture}/fold{fold}/regions"),
@@ -84,13 +155,15 @@ rule postprocess:
         "../../envs/environment.yaml"
     params:
         flags=study.predict.postprocess_flags,
-        code=study.code_of("postprocess_images"),
+        code=study.predict.postprocess_code,
     shell:
         """
         python scripts/postprocess_images.py \
             --probabilities {input.probabilities:q} \
+            --maps {input.maps:q} \
             --dataset {input.description:q} \
             {params.flags:q} \
+            --settings {input.settings:q} \
             --regions {output.regions:q} \
             --nuclei {output.nuclei:q} \
             --nuclei-table {output.nuclei_table:q} > {log:q} 2>&1

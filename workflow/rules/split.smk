@@ -78,10 +78,12 @@ rule tiles:
     input:
         images="results/{dataset}/prepared/images",
         masks="results/{dataset}/prepared/masks",
+        instances="results/{dataset}/prepared/instances",
         index="results/{dataset}/prepared/index.csv",
     output:
         images="results/{dataset}/tiles/images.npy",
         masks="results/{dataset}/tiles/masks.npy",
+        instances="results/{dataset}/tiles/instances.npy",
         image_table="results/{dataset}/tiles/images.csv",
         windows="results/{dataset}/tiles/windows.csv",
     log:
@@ -100,6 +102,7 @@ rule tiles:
             {params.flags:q} \
             --images {output.images:q} \
             --masks {output.masks:q} \
+            --instances {output.instances:q} \
             --image-table {output.image_table:q} \
             --windows {output.windows:q} > {log:q} 2>&1
         """
@@ -109,10 +112,12 @@ use rule tiles as tiles_of_fold with:
     input:
         images="results/{dataset}/fold{fold}/normalised/images",
         masks="results/{dataset}/prepared/masks",
+        instances="results/{dataset}/prepared/instances",
         index="results/{dataset}/fold{fold}/normalised/index.csv",
     output:
         images="results/{dataset}/fold{fold}/tiles/images.npy",
         masks="results/{dataset}/fold{fold}/tiles/masks.npy",
+        instances="results/{dataset}/fold{fold}/tiles/instances.npy",
         image_table="results/{dataset}/fold{fold}/tiles/images.csv",
         windows="results/{dataset}/fold{fold}/tiles/windows.csv",
     log:

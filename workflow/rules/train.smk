@@ -7,6 +7,7 @@ rule train:
         unpack(study.split.tiles),
         folds="results/{dataset}/folds.csv",
         colours=study.train.colours,
+        weights=study.train.weights,
         description="results/{dataset}/prepared/dataset.json",
         # Data with errors is not trained on; findings that are merely written anew train nothing again.
         findings=ancient("results/{dataset}/inspection/findings.csv"),
@@ -38,11 +39,13 @@ rule train:
         python scripts/launch_training.py --processes {resources.processes:q} scripts/train.py \
             --images {input.images:q} \
             --masks {input.masks:q} \
+            --instances {input.instances:q} \
             --image-table {input.image_table:q} \
             --windows {input.windows:q} \
             --folds {input.folds:q} \
             --fold {wildcards.fold:q} \
             --colours {input.colours:q} \
+            --weights {input.weights:q} \
             --dataset {input.description:q} \
             {params.flags:q} \
             --code {params.code:q} \
@@ -81,4 +84,45 @@ rule render_epochs:
             --dataset {input.description:q} \
             {params.flags:q} \
             --gif {output.gif:q} > {log:q} 2>&1
+        """
+
+
+rule draw_augmentations:
+    "Draw training tiles of the first fold beside versions of them as training sees them."
+    input:
+        unpack(study.split.tiles_of_first_fold),
+        folds="results/{dataset}/folds.csv",
+        description="results/{dataset}/prepared/dataset.json",
+    output:
+        figure=report(
+            "results/{dataset}/figures/augmentations_{architecture}.png",
+            category="Training",
+            subcategory="{dataset}",
+            labels={"shown": "augmentation of {architecture}"},
+            caption="../report/augmentations.rst",
+        ),
+    log:
+        "logs/draw_augmentations/{dataset}/{architecture}.log",
+    benchmark:
+        "benchmark/draw_augmentations/{dataset}/{architecture}.tsv"
+    conda:
+        "../../envs/environment.yaml"
+    wildcard_constraints:
+        architecture=study.architecture_pattern,
+    params:
+        flags=study.train.augmentation_flags,
+        code=study.code_of("draw_augmentations"),
+    shell:
+        """
+        python scripts/draw_augmentations.py \
+            --images {input.images:q} \
+            --masks {input.masks:q} \
+            --instances {input.instances:q} \
+            --image-table {input.image_table:q} \
+            --windows {input.windows:q} \
+            --folds {input.folds:q} \
+            --fold 0 \
+            --dataset {input.description:q} \
+            {params.flags:q} \
+            --figure {output.figure:q} > {log:q} 2>&1
         """

@@ -35,6 +35,7 @@ SUMMARY_COLUMNS = (
     "groups",
     "definition",
     "skipped",  # problems that left raw files out, the same in every row: what was scored is not all that was
+    "diverged",  # folds whose training broke off, with spaces between: their scores are of the last good weights
 )
 POOLED = "_pooled"  # ending of a metric's name where counts were added up before dividing
 
@@ -55,11 +56,12 @@ def summary_rows(
     classes: Sequence[str],
     resampling: Resampling,
     skipped: int = 0,
+    diverged: Sequence[int] = (),
 ) -> Iterator[tuple]:
     """Rows of summary.csv of one architecture: each metric as a mean over images, then pooled.
 
-    `kind` is "model" or "baseline"; `skipped` counts problems that left raw files out. With one group the interval
-    is empty.
+    `kind` is "model" or "baseline"; `skipped` counts problems that left raw files out; `diverged` are folds whose
+    training broke off. With one group the interval is empty.
     """
     for metric in metrics:
         scores = image_scores(counts, metric, classes, resampling)
@@ -77,6 +79,7 @@ def summary_rows(
                     *cells(result),
                     described(metric, name, bool(ending)),
                     skipped,
+                    " ".join(map(str, diverged)),
                 )
 
 

@@ -1,22 +1,16 @@
-"""Soft Dice loss (MONAI's) of the foreground classes over annotated pixels."""
+"""Soft Dice loss of the foreground classes over annotated pixels."""
 
 import torch
 from jaxtyping import Float
-from monai.losses import DiceLoss
 
-# One pixel of smoothing: a class that an image lacks costs 1 - 1/(1 + predicted area), so that it is pushed to zero
-# instead of costing a constant 1 without gradient.
-DICE = DiceLoss(include_background=False, reduction="none", smooth_nr=1.0, smooth_dr=1.0)
+from histoloom.losses._overlap import overlap_costs
+from histoloom.targets import Target
 
 
-def dice(
-    logits: Float[torch.Tensor, "images classes height width"],
-    truth: Float[torch.Tensor, "images classes height width"],
-    annotated: Float[torch.Tensor, "images 1 height width"],
-) -> Float[torch.Tensor, " images"]:
-    """1 - soft Dice of the softmax probabilities, mean over foreground classes, one value per image in [0, 1].
+def dice(logits: Float[torch.Tensor, "images classes height width"], target: Target) -> Float[torch.Tensor, " images"]:
+    """1 - soft Dice of the softmax probabilities, mean over foreground classes by weight, in [0, 1].
 
-    Source: Milletari et al. 2016 (V-Net), with plain sums in the denominator. `truth` is one-hot.
+    One value per image; one pixel of smoothing. The truth is not smoothed: a smoothed one has no perfect overlap.
+    Source: Milletari et al. 2016 (V-Net), with plain sums in the denominator.
     """
-    probabilities = logits.softmax(1) * annotated
-    return DICE(probabilities, truth * annotated).mean((1, 2, 3))
+    return target.mean_over_foreground(overlap_costs(logits, target, false_positives=0.5, false_negatives=0.5))

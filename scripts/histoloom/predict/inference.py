@@ -1,6 +1,6 @@
-"""From an image of any size to class probabilities: overlapping tiles through a network, blended row by row."""
+"""From an image of any size to class probabilities and instance maps: overlapping tiles, blended row by row."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Any
 
@@ -10,10 +10,10 @@ import torch
 from jaxtyping import Float32, UInt8
 from torch import nn
 
-from histoloom.networks import network_input
+from histoloom.networks import memory_format, network_input
 from histoloom.predict.tiling import blend, mirrored_tile, tile_grid, window_weights
 from histoloom.split.downsample import downsampled_image
-from histoloom.targets import class_probabilities
+from histoloom.targets import Outputs
 
 
 def predict_image(
@@ -26,23 +26,26 @@ def predict_image(
     batch_size: int,
     device: torch.device,
     precision: torch.dtype,
-) -> Float32[np.ndarray, "height width classes"]:
-    """Probabilities of card["classes"] at every pixel of the image, summing to one.
+) -> tuple[Float32[np.ndarray, "height width classes"], Float32[np.ndarray, "height width 2"] | None]:
+    """Probabilities of card["classes"] at every pixel of the image, summing to one, and the instance maps.
 
+    The maps, horizontal and vertical, are as the network gives them: from about -1 to 1 across each nucleus, whatever
+    its size, and so at any resolution. They are None where card["has_maps"] is false or missing.
     The image is reduced by card["downsample"], cut into mirrored tiles of card["tile_px"] so that each pixel lies in
     `overlap` of them, predicted in batches at `precision`, blended by `window`, and brought back to its own grid.
     The network, in eval mode, is moved to `device`.
     """
     small = downsampled_image(image, card["downsample"])
     height, width = small.shape[:2]
-    class_count = len(card["classes"])
-    network.to(device=device, memory_format=torch.channels_last)
-    predict = partial(_tile_probabilities, network, card["classes"], device, precision)
+    outputs = Outputs(tuple(card["classes"]), card.get("has_maps", False))
+    network.to(device=device, memory_format=memory_format(device))
+    predict = partial(_tile_values, network, outputs, device, precision)
     tiles = _predicted_tiles(predict, small, card["tile_px"], overlap, batch_size)
-    probabilities = np.empty((height, width, class_count), np.float32)
-    for first, band in blend(tiles, height, width, class_count, window_weights(card["tile_px"], window)):
-        probabilities[first : first + len(band)] = band
-    return _native(probabilities, card["downsample"], image.shape[:2])
+    values = np.empty((height, width, outputs.count), np.float32)
+    for first, band in blend(tiles, height, width, outputs.count, window_weights(card["tile_px"], window)):
+        values[first : first + len(band)] = band
+    probabilities, maps = np.split(_native(values, card["downsample"], image.shape[:2]), [len(outputs.classes)], axis=2)
+    return probabilities / probabilities.sum(axis=2, keepdims=True), maps if outputs.has_maps else None
 
 
 def _predicted_tiles(
@@ -51,7 +54,7 @@ def _predicted_tiles(
     tile_px: int,
     overlap: int,
     batch_size: int,
-) -> Iterator[tuple[int, int, Float32[np.ndarray, "tile tile classes"]]]:
+) -> Iterator[tuple[int, int, Float32[np.ndarray, "tile tile channels"]]]:
     grid = tile_grid(*image.shape[:2], tile_px, overlap)
     for first in range(0, len(grid), batch_size):
         corners = grid[first : first + batch_size]
@@ -61,24 +64,27 @@ def _predicted_tiles(
 
 
 @torch.inference_mode()
-def _tile_probabilities(
+def _tile_values(
     network: nn.Module,
-    classes: Sequence[str],
+    outputs: Outputs,
     device: torch.device,
     precision: torch.dtype,
     tiles: UInt8[np.ndarray, "n tile tile 3"],
-) -> Float32[np.ndarray, "n tile tile classes"]:
+) -> Float32[np.ndarray, "n tile tile channels"]:
     images = network_input(torch.from_numpy(tiles).to(device))
     with torch.autocast(device.type, precision, enabled=precision != torch.float32):
         output = network(images)
-    return class_probabilities(output, classes).permute(0, 2, 3, 1).cpu().numpy()
+    values = outputs.class_probabilities(output)
+    if outputs.has_maps:
+        values = torch.cat([values, outputs.instance_maps(output).float()], dim=1)
+    return values.permute(0, 2, 3, 1).cpu().numpy()
 
 
 def _native(
-    probabilities: Float32[np.ndarray, "small_height small_width classes"], factor: int, shape: tuple[int, int]
-) -> Float32[np.ndarray, "height width classes"]:
-    if factor > 1:
-        # Each pixel stands for a block of factor x factor; the last blocks may reach beyond the image.
-        size = (probabilities.shape[1] * factor, probabilities.shape[0] * factor)
-        probabilities = cv2.resize(probabilities, size, interpolation=cv2.INTER_LINEAR)[: shape[0], : shape[1]]
-    return probabilities / probabilities.sum(axis=2, keepdims=True)
+    values: Float32[np.ndarray, "small_height small_width channels"], factor: int, shape: tuple[int, int]
+) -> Float32[np.ndarray, "height width channels"]:
+    if factor == 1:
+        return values
+    # Each pixel stands for a block of factor x factor; the last blocks may reach beyond the image.
+    size = (values.shape[1] * factor, values.shape[0] * factor)
+    return cv2.resize(values, size, interpolation=cv2.INTER_LINEAR)[: shape[0], : shape[1]]

@@ -1,15 +1,16 @@
 """Overlap-tile geometry: where the tiles lie, what they see beyond the border, and how they blend into rows.
 
-Source: Ronneberger et al. 2015 (overlap-tile strategy, mirrored borders). NumPy only, whatever gives the tiles.
+Source: Ronneberger et al. 2015 (overlap-tile strategy, mirrored borders). Without torch, whatever gives the tiles.
 """
 
 from collections.abc import Iterable, Iterator
 from math import isqrt
 
 import numpy as np
-from jaxtyping import Float32, Int, UInt8
+from jaxtyping import Float32, UInt8
 
 from histoloom.errors import InputError
+from histoloom.mirroring import mirrored_part
 
 OVERLAPS = (1, 4, 9, 16)
 WINDOWS = ("constant", "gaussian", "hann")
@@ -46,11 +47,7 @@ def mirrored_tile(
 
     The border pixel itself is not doubled (cba|abc would be: this is cb|abc), as OpenCV's BORDER_REFLECT_101.
     """
-    height, width = image.shape[:2]
-    if row >= 0 and column >= 0 and row + tile_px <= height and column + tile_px <= width:
-        return image[row : row + tile_px, column : column + tile_px]
-    rows, columns = _mirrored(row, tile_px, height), _mirrored(column, tile_px, width)
-    return image[rows[:, None], columns]
+    return mirrored_part(image, row, column, tile_px, tile_px)
 
 
 def window_weights(tile_px: int, kind: str) -> Float32[np.ndarray, "tile tile"]:
@@ -112,9 +109,3 @@ def _finished(
         sums[:, : tile_px - count] = sums[:, count:]
         sums[:, tile_px - count :] = 0
         top += count
-
-
-def _mirrored(start: int, length: int, size: int) -> Int[np.ndarray, " length"]:
-    # Indices start..start+length folded into 0..size: a mirror at each border pixel has the period 2 (size - 1).
-    positions = np.arange(start, start + length) % max(2 * (size - 1), 1)
-    return np.minimum(positions, max(2 * (size - 1), 1) - positions) if size > 1 else np.zeros(length, int)

@@ -1,4 +1,4 @@
-"""Laying out a dataset for training: all pixels decoded once into two arrays, and a grid of windows on them.
+"""Laying out a dataset for training: all pixels decoded once into three arrays, and a grid of windows on them.
 
 Training reads random windows for hours: to decode a PNG for each would cost more than the network on a GPU.
 """
@@ -7,34 +7,39 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import UInt8
+from jaxtyping import Int32, UInt8
 
 from histoloom.errors import InputError
 from histoloom.files import atomic_file
-from histoloom.formats.images import read_image, read_mask
+from histoloom.formats.images import read_image, read_instances, read_mask
 from histoloom.prepared import IndexRow
 from histoloom.sample import IGNORE
-from histoloom.split.downsample import downsampled_image, downsampled_length, downsampled_mask
+from histoloom.split.downsample import downsampled_image, downsampled_instances, downsampled_length, downsampled_mask
 from histoloom.split.tiles import Place, TileStore, Window
 
 
-def write_pixels(index: Sequence[IndexRow], downsample: int, images: Path, masks: Path) -> list[Place]:
+def write_pixels(index: Sequence[IndexRow], downsample: int, images: Path, masks: Path, instances: Path) -> list[Place]:
     """Write all pixels at 1/downsample of their resolution, one image in memory at a time; tell where each lies.
 
-    Raises InputError where a file's size is not the one that index.csv states.
+    `instances` becomes an empty array where no image has nucleus ids. Raises InputError where some have and others not,
+    and where a file's size is not the one that index.csv states.
     """
     places = list(_lay_out(index, downsample))
     total = sum(place.height * place.width for place in places)
-    with atomic_file(images) as image_part, atomic_file(masks) as mask_part:
+    ids_total = total if _has_instances(index) else 0
+    with atomic_file(images) as image_part, atomic_file(masks) as mask_part, atomic_file(instances) as instance_part:
         pixels = np.lib.format.open_memmap(image_part, "w+", np.uint8, (total, 3))
         classes = np.lib.format.open_memmap(mask_part, "w+", np.uint8, (total,))
+        ids = np.lib.format.open_memmap(instance_part, "w+", np.int32, (ids_total,))
         for row, place in zip(index, places, strict=True):
-            image, mask = _read_sized(row)
+            image, mask, nuclei = _read_sized(row)
             span = slice(place.offset, place.offset + place.height * place.width)
             pixels[span] = downsampled_image(image, downsample).reshape(-1, 3)
             classes[span] = downsampled_mask(mask, downsample).reshape(-1)
-        pixels.flush()
-        classes.flush()
+            if nuclei is not None:
+                ids[span] = downsampled_instances(nuclei, mask, downsample).reshape(-1)
+        for array in (pixels, classes, ids):
+            array.flush()
     return places
 
 
@@ -56,7 +61,10 @@ def annotated_windows(store: TileStore, tile_px: int, stride_px: int) -> list[Wi
         if (store.mask(place.name)[row : row + tile_px, column : column + tile_px] != IGNORE).any()
     ]
     if not windows:
-        raise InputError("index.csv: no mask has an annotated pixel; expected one image at least; annotate some")
+        raise InputError(
+            f"{store.paths[1]}: no pixel is annotated, all of them are {IGNORE}; expected one image at least with an "
+            "annotation; annotate some of the dataset's images"
+        )
     return windows
 
 
@@ -75,16 +83,31 @@ def _lay_out(index: Iterable[IndexRow], downsample: int) -> Iterator[Place]:
     offset = 0
     for row in index:
         height, width = downsampled_length(row.height, downsample), downsampled_length(row.width, downsample)
-        yield Place(row.name, offset, height, width)
+        yield Place(row.name, offset, height, width, row.stratum)
         offset += height * width
 
 
-def _read_sized(row: IndexRow) -> tuple[UInt8[np.ndarray, "height width 3"], UInt8[np.ndarray, "height width"]]:
+def _has_instances(index: Sequence[IndexRow]) -> bool:
+    without = [row for row in index if row.instances is None]
+    if without and len(without) < len(index):
+        raise InputError(
+            f"{without[0].image}: has no nucleus ids, as {len(without)} of {len(index)} images in index.csv; expected "
+            "them for all images of a dataset or for none; remove the prepared folder and run the workflow again"
+        )
+    return not without
+
+
+def _read_sized(
+    row: IndexRow,
+) -> tuple[
+    UInt8[np.ndarray, "height width 3"], UInt8[np.ndarray, "height width"], Int32[np.ndarray, "height width"] | None
+]:
     image, mask = read_image(row.image), read_mask(row.mask)
-    for path, shape in ((row.image, image.shape[:2]), (row.mask, mask.shape)):
-        if shape != (row.height, row.width):
+    nuclei = read_instances(row.instances) if row.instances else None
+    for path, pixels in ((row.image, image), (row.mask, mask), (row.instances, nuclei)):
+        if pixels is not None and pixels.shape[:2] != (row.height, row.width):
             raise InputError(
-                f"{path}: is {shape[0]} x {shape[1]} px; expected {row.height} x {row.width} as in index.csv; "
-                "remove the prepared folder and run the workflow again"
+                f"{path}: is {pixels.shape[0]} x {pixels.shape[1]} px; expected {row.height} x {row.width} as in "
+                "index.csv; remove the prepared folder and run the workflow again"
             )
-    return image, mask
+    return image, mask, nuclei

@@ -137,7 +137,8 @@ def _explained(error: ValidationError) -> Iterator[tuple[Key, str]]:
 def _expectation(kind: str, limit: Any, schema: Mapping[str, Any]) -> str:
     if kind == "type":
         bounds = [BOUNDS[name].format(schema[name]) for name in BOUNDS if name in schema]
-        return ", ".join([KINDS[limit], *bounds])
+        kinds = " or ".join(KINDS[each] for each in ([limit] if isinstance(limit, str) else limit))
+        return ", ".join([kinds, *bounds])
     return BOUNDS[kind].format(limit)
 
 

@@ -4,18 +4,13 @@ Works on a config from which values of a wrong type were taken out, so anything 
 """
 
 from collections.abc import Iterator, Mapping
-from math import isqrt
 from pathlib import Path
 from typing import Any
 
 from histoloom import plugins
-from histoloom.errors import InputError
-from histoloom.study.plugin_source import counts_of, option_complaint
-from histoloom.study.sections import raw_folder, section
-from histoloom.study.text import Key
-from histoloom.train.objective import loss_terms
-
-Problem = tuple[Key, str]
+from histoloom.study.model_choices import model_problems
+from histoloom.study.plugin_choices import Plugin, Problem, lacking_options, likely, option_problems, unknown_plugin
+from histoloom.study.sections import owner, raw_folder, section
 
 # Names of folders in results/, where a dataset's or an architecture's own folder would lie upon them.
 SECTIONS = ("study", "datasets", "architectures", "pairs", "report")  # those that are asked for by name below
@@ -38,8 +33,7 @@ def choice_problems(config: Mapping[str, Any]) -> list[Problem]:
             for problem in _plugin_problems(config, "architectures", name, "network")
         ),
         *(problem for dataset in datasets for problem in _dataset_problems(config, dataset)),
-        *(problem for pair in pairs for problem in _train_problems(config, *pair)),
-        *(problem for pair in pairs for problem in _overlap_problems(config, *pair)),
+        *(problem for pair in pairs for problem in model_problems(config, *pair)),
         *_headline_problems(config, datasets),
     ]
 
@@ -57,9 +51,9 @@ def _study_problems(config: Mapping[str, Any]) -> Iterator[Problem]:
     for kind in ("datasets", "architectures"):
         for place, name in enumerate(config["study"].get(kind, [])):
             if name not in config[kind]:
-                yield ("study", kind, place), f"'{name}' is not in {kind}; {_choices(name, list(config[kind]))}"
+                yield ("study", kind, place), f"'{name}' is not in {kind}; {likely(name, list(config[kind]))}"
     for place, name in enumerate(config["study"].get("baselines", [])):
-        yield from _unknown(("study", "baselines", place), "baselines", name)
+        yield from unknown_plugin(("study", "baselines", place), "baselines", name)
     for pair in config["pairs"]:
         dataset, _, architecture = pair.partition("/")
         if dataset not in config["datasets"] or architecture not in config["architectures"]:
@@ -79,27 +73,12 @@ def _plugin_problems(config: Mapping[str, Any], kind: str, name: str, role: str)
     entry = config[kind][name]
     if not isinstance(entry, Mapping) or role not in entry:
         return
-    unknown = list(_unknown((kind, name, role), kind, entry[role]))
+    unknown = list(unknown_plugin((kind, name, role), kind, entry[role]))
     yield from unknown
     if not unknown:
-        yield from _option_problems(kind, name, role, entry[role], entry.get("options", {}))
-
-
-def _option_problems(kind: str, name: str, role: str, plugin: str, given: Mapping[str, Any]) -> Iterator[Problem]:
-    try:
-        known = plugins.options(kind, plugin)
-    except (InputError, SyntaxError) as error:  # a plug-in in the making
-        yield (kind, name, role), f"'{plugin}' cannot be read ({error}); expected a plug-in; mend its file"
-        return
-    for option, value in given.items():
-        if option not in known:
-            choices = _choices(option, list(known)) if known else "it has none; remove it"
-            yield (kind, name, "options", option), f"unknown option of {role} {plugin}; {choices}"
-        elif wrong := option_complaint(kind, plugin, option, value):
-            yield (kind, name, "options", option), wrong
-    for option, default in known.items():
-        if not default and option not in given:
-            yield (kind, name), f"lacks the option '{option}' of {role} {plugin}; expected a value; add it"
+        plugin = Plugin(kind, entry[role], role)
+        yield from option_problems(plugin, (kind, name, role), (kind, name, "options"), entry.get("options", {}))
+        yield from lacking_options(plugin, (kind, name), entry.get("options", {}))
 
 
 def _dataset_problems(config: Mapping[str, Any], dataset: str) -> Iterator[Problem]:
@@ -116,16 +95,16 @@ def _dataset_problems(config: Mapping[str, Any], dataset: str) -> Iterator[Probl
     tiles = section(config, "tiles", dataset)
     if tiles.get("stride_px", 0) > tiles.get("tile_px", float("inf")):
         message = f"{tiles['stride_px']}; expected at most tile_px ({tiles['tile_px']}), else pixels are left out"
-        yield _owner(config, "tiles", "stride_px", dataset), message
+        yield owner(config, "tiles", "stride_px", dataset), message
     values = section(config, "evaluate", dataset)
     metrics = values.get("metrics", [])
     for place, metric in enumerate(metrics):
-        yield from _unknown((*_owner(config, "evaluate", "metrics", dataset), place), "metrics", metric)
+        yield from unknown_plugin((*owner(config, "evaluate", "metrics", dataset), place), "metrics", metric)
 
 
 def _fold_problems(config: Mapping[str, Any], dataset: str) -> Iterator[Problem]:
     split = section(config, "split", dataset)
-    key, count = _owner(config, "split", "fold_count", dataset), split.get("fold_count", 0)
+    key, count = owner(config, "split", "fold_count", dataset), split.get("fold_count", 0)
     if split.get("scheme") == "grouped" and count == 1:
         yield key, "1; expected 2 or more folds, else nothing is left to train on; raise it, or set scheme: proportions"
     if (split.get("scheme"), split.get("validation"), count) == ("grouped", "groups", 2):
@@ -138,88 +117,26 @@ def _fold_problems(config: Mapping[str, Any], dataset: str) -> Iterator[Problem]
 def _list_problems(config: Mapping[str, Any], dataset: str) -> Iterator[Problem]:
     split = section(config, "split", dataset)
     if split.get("scheme") == "list":
-        key = _owner(config, "split", "scheme", dataset)
+        key = owner(config, "split", "scheme", dataset)
         if split.get("list", "none") == "none":
             yield key, 'list; expected split.list, a CSV with the columns name, fold, part; add "list: folds.csv"'
         elif not Path(split["list"]).is_file():
-            yield _owner(config, "split", "list", dataset), f"no file {split['list']}; expected a CSV; mend the path"
+            yield owner(config, "split", "list", dataset), f"no file {split['list']}; expected a CSV; mend the path"
     if split.get("near_duplicates") == "join" and split.get("scheme") in ("official", "list"):
-        key = _owner(config, "split", "near_duplicates", dataset)
+        key = owner(config, "split", "near_duplicates", dataset)
         yield key, f"join; expected stop or warn, since scheme {split['scheme']} fixes the folds; change one of the two"
     if split.get("repeats", 1) != 1 and split.get("scheme") in ("official", "list"):
-        key, given = _owner(config, "split", "repeats", dataset), split["repeats"]
+        key, given = owner(config, "split", "repeats", dataset), split["repeats"]
         yield key, f"{given}; expected 1, since scheme {split['scheme']} draws nothing; change one of the two"
 
 
 def _normalise_problems(config: Mapping[str, Any], dataset: str) -> Iterator[Problem]:
     method = section(config, "normalise", dataset).get("method", "none")
     if method != "none":
-        yield from _unknown(_owner(config, "normalise", "method", dataset), "normalisers", method)
+        yield from unknown_plugin(owner(config, "normalise", "method", dataset), "normalisers", method)
 
 
 def _headline_problems(config: Mapping[str, Any], datasets: list[str]) -> Iterator[Problem]:
     headline = config["report"].get("headline_metric")
     if headline and any(headline not in section(config, "evaluate", name).get("metrics", []) for name in datasets):
         yield ("report", "headline_metric"), f"'{headline}'; expected one of evaluate.metrics, of each dataset; add it"
-
-
-def _train_problems(config: Mapping[str, Any], dataset: str, architecture: str) -> Iterator[Problem]:
-    values = section(config, "train", dataset, architecture)
-    batch, processes = values.get("batch_size", 0), values.get("processes", 1)
-    if batch % processes:
-        key = _owner(config, "train", "batch_size", dataset, architecture)
-        yield key, f"{batch}; expected a multiple of processes ({processes}), which share it"
-    if "select_metric" in values:
-        key = _owner(config, "train", "select_metric", dataset, architecture)
-        yield from _selection_problems(key, values["select_metric"])
-    if "loss" in values:
-        yield from _loss_problems(_owner(config, "train", "loss", dataset, architecture), values["loss"])
-
-
-def _selection_problems(key: Key, metric: str) -> Iterator[Problem]:
-    unknown = list(_unknown(key, "metrics", metric))
-    yield from unknown
-    if not unknown and counts_of(metric) != "confusion":
-        fitting = [name for name in plugins.names("metrics") if counts_of(name) == "confusion"]
-        yield key, f"'{metric}' counts nuclei; expected a metric of pixels; choose {' or '.join(fitting)}"
-
-
-def _overlap_problems(config: Mapping[str, Any], dataset: str, architecture: str) -> Iterator[Problem]:
-    overlap = section(config, "predict", dataset, architecture).get("overlap", 1)
-    tile_px = section(config, "tiles", dataset).get("tile_px", 0)
-    if tile_px % isqrt(overlap):
-        message = f"{overlap}; expected one whose square root divides tile_px ({tile_px}); choose 4 or 16, or a tile_px"
-        key = _owner(config, "predict", "overlap", dataset, architecture)
-        yield key, f"{message} divisible by {isqrt(overlap)}, such as {32 * isqrt(overlap)}"
-
-
-def _loss_problems(key: Key, text: str) -> Iterator[Problem]:
-    try:
-        terms = loss_terms(text)
-    except InputError:
-        yield (
-            key,
-            f'"{text}" is no sum of losses; expected such as "2*bce + dice" of {", ".join(plugins.names("losses"))}',
-        )
-        return
-    for _, name in terms:
-        yield from _unknown(key, "losses", name)
-
-
-def _unknown(key: Key, kind: str, name: str) -> Iterator[Problem]:
-    choices = plugins.names(kind)
-    if name not in choices:
-        yield key, f"'{name}' is no file in scripts/histoloom/{kind}; {_choices(name, choices)}"
-
-
-def _choices(word: str, choices: list[str]) -> str:
-    return plugins.suggestion(word, choices).replace("Choices", "choices")
-
-
-def _owner(config: Mapping[str, Any], name: str, value: str, dataset: str, architecture: str = "") -> Key:
-    """The key of the strongest section that sets a value: pair, architecture, dataset, or the section itself."""
-    owners = (("pairs", f"{dataset}/{architecture}"), ("architectures", architecture), ("datasets", dataset))
-    for kind, owner in owners:
-        if value in config[kind].get(owner, {}).get(name, {}):
-            return kind, owner, name, value
-    return name, value

@@ -1,4 +1,4 @@
-"""What the source of a plug-in says of its parameters: the kind of an option's value, the counts a metric reads.
+"""What the source of a plug-in says of its parameters: the kind of an option's value, and what it is given to read.
 
 Nothing is imported, so that the Snakefile loads neither torch nor numpy.
 """
@@ -37,18 +37,28 @@ def option_complaint(kind: str, name: str, option: str, value: Any) -> str:
     Where neither says one, any text, number, boolean, null, or list of these will do.
     """
     wanted = _wanted(kind, name, option)
-    if any(_fits(value, each) for each in wanted) if wanted else _plain(value):
+    if any(_fits(value, each) for each in wanted) if wanted else is_plain(value):
         return ""
     expected = " or ".join(_words(each) for each in wanted) or "a text, a finite number, true, false, or a list of them"
     cure = f"write '{value}'" if "str" in wanted and not isinstance(value, list | dict) else "give one"
     return f"{value!r}; expected {expected}; {cure}"
 
 
-def counts_of(metric: str) -> str:
-    """The counts that a metric reads: the name of its one parameter, "confusion" or "pairs"; "" where it has none."""
-    arguments = _function("metrics", metric).args
-    positional = [*arguments.posonlyargs, *arguments.args]
-    return positional[0].arg if positional else ""
+def reads(kind: str, name: str) -> str:
+    """What a plug-in looks at: the name of its first parameter; "" where it has none.
+
+    A metric reads "confusion" or "pairs", a loss "logits" or "maps".
+    """
+    parameters = _positional(kind, name)
+    return parameters[0].arg if parameters else ""
+
+
+def needs(kind: str, name: str, parameter: str) -> bool:
+    """Whether a plug-in has a positional parameter of that name whose annotation does not allow None."""
+    found = next((each for each in _positional(kind, name) if each.arg == parameter), None)
+    if found is None or found.annotation is None:
+        return False
+    return "None" not in ast.unparse(found.annotation).split(" | ")
 
 
 def _wanted(kind: str, name: str, option: str) -> list[str]:
@@ -70,7 +80,7 @@ def _fits(value: Any, annotation: str) -> bool:
     if not isinstance(value, list):
         return True
     inner = _inner(annotation)
-    return all(_fits(item, inner) if _outer(inner) in FITS else _plain(item) for item in value)
+    return all(_fits(item, inner) if _outer(inner) in FITS else is_plain(item) for item in value)
 
 
 def _outer(annotation: str) -> str:
@@ -86,11 +96,16 @@ def _words(annotation: str) -> str:
     return KINDS[_outer(annotation)] + inner
 
 
-def _plain(value: Any) -> bool:
+def is_plain(value: Any) -> bool:
     """Whether a value survives the way through a command line (see `flags`)."""
     if isinstance(value, list):
-        return all(map(_plain, value))
+        return all(map(is_plain, value))
     return any(FITS[kind](value) for kind in ("float", "str", "bool", "None"))
+
+
+def _positional(kind: str, name: str) -> list[ast.arg]:
+    arguments = _function(kind, name).args
+    return [*arguments.posonlyargs, *arguments.args]
 
 
 def _function(kind: str, name: str) -> ast.FunctionDef:

@@ -33,3 +33,12 @@ def fold_count(split: Mapping[str, Any]) -> int:
 def network(config: Mapping[str, Any], architecture: str) -> tuple[str, str]:
     """The plug-in, (kind, name), of an architecture of the catalogue."""
     return "architectures", config["architectures"][architecture]["network"]
+
+
+def owner(config: Mapping[str, Any], name: str, value: str, dataset: str, architecture: str = "") -> tuple[str, ...]:
+    """The key of the strongest section that sets a value: pair, architecture, dataset, or the section itself."""
+    owners = (("pairs", f"{dataset}/{architecture}"), ("architectures", architecture), ("datasets", dataset))
+    for kind, entry in owners:
+        if value in config[kind].get(entry, {}).get(name, {}):
+            return kind, entry, name, value
+    return name, value

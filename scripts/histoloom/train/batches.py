@@ -1,70 +1,128 @@
-"""From windows on prepared images to batches of tiles, the same whatever the workers, the process or a resume."""
+"""From windows on prepared images to batches of tiles with their truth."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import cv2
 import numpy as np
 import torch
-from jaxtyping import UInt8
+from jaxtyping import Float32, UInt8
 from torch.utils.data import DataLoader, Dataset
 
 from histoloom.errors import InputError
 from histoloom.prepared import part_names
 from histoloom.sample import IGNORE
 from histoloom.split.tiles import TileStore, Window
-from histoloom.train.augment import Augmentation, augmented_tile, plain_tile, sample_rng
+from histoloom.train.augmentation.strengths import Augmentation
+from histoloom.train.augmentation.tiles import augmented_tile, plain_tile, sample_rng
+from histoloom.train.boundary_distances import signed_distances
 from histoloom.train.distributed import Ranks, die_with_parent
-from histoloom.train.settings import TrainSettings
+from histoloom.train.instance_maps import instance_maps
+from histoloom.train.order import EpochBatches, Key
 
-Tile = tuple[UInt8[np.ndarray, "tile tile 3"], UInt8[np.ndarray, "tile tile"]]
+
+class Batch(NamedTuple):
+    """Tiles and their truth: images (N, H, W, 3) and masks (N, H, W) as bytes, and what the losses want beside them.
+
+    maps (N, 2, H, W) and distances (N, C, H, W) are float32; None where no loss looks at them.
+    """
+
+    images: torch.Tensor
+    masks: torch.Tensor
+    maps: torch.Tensor | None = None
+    distances: torch.Tensor | None = None
+
+
+class Tile(NamedTuple):
+    """One tile of a batch, as arrays."""
+
+    image: UInt8[np.ndarray, "tile tile 3"]
+    mask: UInt8[np.ndarray, "tile tile"]
+    maps: Float32[np.ndarray, "2 tile tile"] | None = None
+    distances: Float32[np.ndarray, "classes tile tile"] | None = None
+
+
+@dataclass(frozen=True)
+class Tiles:
+    """How tiles are cut: from where, how large, and with what truth beside the mask."""
+
+    store: TileStore
+    tile_px: int
+    class_count: int
+    with_maps: bool = False
+    with_distances: bool = False
+
+    def labels(self, name: str) -> tuple[np.ndarray, ...]:
+        """The mask of an image and, where maps are wanted, its nuclei.
+
+        Raises InputError where they are wanted and the dataset has none.
+        """
+        if not self.with_maps:
+            return (self.store.mask(name),)
+        nuclei = self.store.instances(name)
+        if nuclei is None:
+            raise InputError(
+                f"{self.store.paths[0].parent}: has no single nuclei; expected some, since the loss has a term of "
+                "instance maps (hv); leave it out of train.loss for this dataset"
+            )
+        return self.store.mask(name), nuclei
+
+    def finished(self, image: np.ndarray, labels: tuple[np.ndarray, ...]) -> Tile:
+        """The tile with its maps, which are made after the warp: a turned map would point the wrong way."""
+        mask, *nuclei = labels
+        return Tile(
+            image,
+            mask,
+            instance_maps(nuclei[0]) if self.with_maps else None,
+            signed_distances(mask, self.class_count) if self.with_distances else None,
+        )
 
 
 class TrainingTiles(Dataset):
-    """Augmented tiles by (epoch, sample): sample s is version s // len(windows) of window s % len(windows)."""
+    """Augmented tiles of the training windows, by Key."""
 
-    def __init__(self, store: TileStore, windows: list[Window], tile_px: int, settings: TrainSettings):
-        self.store, self.windows, self.tile_px, self.seed = store, windows, tile_px, settings.seed
-        strengths = {strength.name: getattr(settings, strength.name) for strength in fields(Augmentation)}
-        self.augmentation = Augmentation(**strengths)
+    def __init__(self, tiles: Tiles, windows: list[Window], augmentation: Augmentation, seed: int):
+        self.tiles, self.windows, self.augmentation, self.seed = tiles, windows, augmentation, seed
 
-    def __getitem__(self, key: tuple[int, int]) -> Tile:
-        """The tile and its mask; its random numbers come from (seed, epoch, sample) alone."""
-        epoch, sample = key
-        window = self.windows[sample % len(self.windows)]
-        return augmented_tile(
-            self.store.image(window.name),
-            self.store.mask(window.name),
+    def __getitem__(self, key: Key) -> Tile:
+        """The tile and its truth; its random numbers come from (seed, epoch, draw) alone."""
+        window = self.windows[key.window]
+        image, labels = augmented_tile(
+            self.tiles.store.image(window.name),
+            self.tiles.labels(window.name),
             window.row,
             window.column,
-            self.tile_px,
+            self.tiles.tile_px,
             self.augmentation,
-            sample_rng(self.seed, epoch, sample),
+            sample_rng(self.seed, key.epoch, key.draw),
         )
+        return self.tiles.finished(image, labels)
 
 
 class ValidationTiles(Dataset):
     """Images cut edge to edge, so that every annotated pixel counts once, whatever the stride of training."""
 
-    def __init__(self, store: TileStore, names: Iterable[str], tile_px: int):
-        self.store, self.tile_px = store, tile_px
+    def __init__(self, tiles: Tiles, names: Iterable[str]):
+        self.tiles = tiles
         self.windows = [window for name in names for window in self._grid(name)]
 
     def __len__(self) -> int:
         return len(self.windows)
 
     def __getitem__(self, index: int) -> Tile:
-        """The tile and its mask; beyond the image the tile is mirrored and the mask not annotated."""
-        window = self.windows[index]
-        image, mask = self.store.image(window.name), self.store.mask(window.name)
-        tile, tile_mask = plain_tile(image, mask, window.row, window.column, self.tile_px)
-        tile_mask[mask.shape[0] - window.row :] = IGNORE
-        tile_mask[:, mask.shape[1] - window.column :] = IGNORE
-        return tile, tile_mask
+        """The tile and its truth; beyond the image the tile is mirrored and the mask not annotated."""
+        window, store = self.windows[index], self.tiles.store
+        labels = self.tiles.labels(window.name)
+        image, labels = plain_tile(store.image(window.name), labels, window.row, window.column, self.tiles.tile_px)
+        height, width = store.mask(window.name).shape
+        labels[0][height - window.row :] = IGNORE
+        labels[0][:, width - window.column :] = IGNORE
+        return self.tiles.finished(image, labels)
 
     def _grid(self, name: str) -> Iterator[Window]:
-        mask, side = self.store.mask(name), self.tile_px
+        mask, side = self.tiles.store.mask(name), self.tiles.tile_px
         for row in range(0, mask.shape[0], side):
             for column in range(0, mask.shape[1], side):
                 if (mask[row : row + side, column : column + side] != IGNORE).any():
@@ -72,7 +130,7 @@ class ValidationTiles(Dataset):
 
 
 def part_tiles(
-    store: TileStore, windows: list[Window], folds: Path, fold: int, tile_px: int, settings: TrainSettings
+    tiles: Tiles, windows: list[Window], folds: Path, fold: int, augmentation: Augmentation, seed: int
 ) -> tuple[TrainingTiles, ValidationTiles]:
     """The augmented tiles of a fold's training part, and its validation part as it is.
 
@@ -80,69 +138,32 @@ def part_tiles(
     """
     names = {part: part_names(folds, fold, part) for part in ("train", "val")}
     training = [window for window in windows if window.name in set(names["train"])]
-    tiles = {
-        "train": TrainingTiles(store, training, tile_px, settings),
-        "val": ValidationTiles(store, names["val"], tile_px),
+    found = {
+        "train": TrainingTiles(tiles, training, augmentation, seed),
+        "val": ValidationTiles(tiles, names["val"]),
     }
-    for part, found in tiles.items():
-        if not found.windows:
+    for part, its_tiles in found.items():
+        if not its_tiles.windows:
             raise InputError(
                 f"{folds}: the {part} part of fold {fold} has no annotated tile; expected one at least; "
                 "change the split section or annotate more images"
             )
-    return tiles["train"], tiles["val"]
+    return found["train"], found["val"]
 
 
-@dataclass
-class EpochBatches:
-    """Which samples make up each batch of an epoch on one rank, from any step on.
-
-    The global batch is cut from a permutation that depends on (seed, epoch) alone; rank r takes every world-th
-    sample of it. The rest that fills no batch is left out and comes up in other epochs; fewer samples than one batch
-    make one smaller batch.
-    """
-
-    samples: int
-    batch_size: int
-    seed: int
-    ranks: Ranks
-    epoch: int = field(default=0, init=False)
-    first_step: int = field(default=0, init=False)
-
-    def __post_init__(self) -> None:
-        self.ranks.share_of(self.batch_size)
-        if self.samples < self.ranks.world:
-            raise InputError(
-                f"{self.samples} training windows for {self.ranks.world} processes; expected at least one each; "
-                "lower train.processes or tiles.stride_px"
-            )
-
-    @property
-    def global_batch(self) -> int:
-        """Samples in each step over all processes."""
-        return min(self.batch_size, self.samples // self.ranks.world * self.ranks.world)
-
-    def __len__(self) -> int:
-        return self.samples // self.global_batch
-
-    def start_at(self, epoch: int, step: int) -> None:
-        """Make the next iteration give the batches of `epoch` from `step` on."""
-        self.epoch, self.first_step = epoch, step
-
-    def __iter__(self) -> Iterator[list[tuple[int, int]]]:
-        order = sample_rng(self.seed, self.epoch, self.samples).permutation(self.samples)
-        for step in range(self.first_step, len(self)):
-            batch = order[step * self.global_batch : (step + 1) * self.global_batch]
-            yield [(self.epoch, int(sample)) for sample in batch[self.ranks.rank :: self.ranks.world]]
+def stacked(tiles: list[Tile]) -> Batch:
+    """Tiles as one batch."""
+    columns = zip(*tiles, strict=True)
+    return Batch(*(None if column[0] is None else torch.from_numpy(np.stack(column)) for column in columns))
 
 
 def training_loader(tiles: TrainingTiles, batches: EpochBatches, workers: int) -> DataLoader:
-    """A loader of (images N,H,W,3 uint8; masks N,H,W uint8) that follows `batches`."""
+    """A loader of Batches that follows `batches`."""
     return _loader(tiles, workers, batch_sampler=batches, persistent_workers=workers > 0)
 
 
 def validation_loader(tiles: ValidationTiles, batch_size: int, ranks: Ranks) -> DataLoader:
-    """A loader over this rank's share of the validation windows, in order."""
+    """A loader of Batches over this rank's share of the validation windows, in order."""
     share = range(ranks.rank, len(tiles), ranks.world)
     return _loader(tiles, 0, sampler=share, batch_size=batch_size)
 
@@ -151,18 +172,13 @@ def _loader(tiles: Dataset, workers: int, **order) -> DataLoader:
     return DataLoader(
         tiles,
         num_workers=workers,
-        collate_fn=_stack,
+        collate_fn=stacked,
         worker_init_fn=_start_worker,
         pin_memory=torch.cuda.is_available(),
         # A generator of its own: otherwise every new iterator draws from the global one and shifts dropout.
         generator=torch.Generator().manual_seed(0),
         **order,
     )
-
-
-def _stack(tiles: list[Tile]) -> tuple[torch.Tensor, torch.Tensor]:
-    images, masks = zip(*tiles, strict=True)
-    return torch.from_numpy(np.stack(images)), torch.from_numpy(np.stack(masks))
 
 
 def _start_worker(_: int) -> None:

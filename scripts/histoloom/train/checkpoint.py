@@ -23,10 +23,12 @@ import torch
 from histoloom.errors import InputError
 from histoloom.files import atomic_file, digest_of
 from histoloom.train.distributed import Ranks, summed
-from histoloom.train.learner import Learner, Progress
+from histoloom.train.history import Progress
+from histoloom.train.learner import Learner
 
 NAME = re.compile(r"checkpoint-(?P<epoch>\d{6})-(?P<step>\d{8})-(?P<digest>[0-9a-f]{64})\.pt")
 KEPT = 2
+PARTS = {"fingerprint": str, "learner": dict, "progress": dict}
 LEASE_WAIT_SECONDS = 10.0  # loader workers of a killed run inherit its lease and need some seconds to notice
 
 
@@ -53,20 +55,22 @@ def leased(folder: Path) -> Iterator[None]:
 
 
 def save_checkpoint(folder: Path, state: dict, epoch: int, step: int) -> Path:
-    """Write `state` (tensors and plain values) after `step` steps of `epoch`; older ones but the last go."""
+    """Write `state` (tensors and plain values) after `step` steps of `epoch`.
+
+    The one before it stays. Older ones go, and so do later ones, which were passed over when training resumed.
+    """
     buffer = io.BytesIO()  # torch.save straight to a full disk destroys the file and hides the reason
     torch.save(state, buffer)
     payload = buffer.getbuffer()
     path = folder / f"checkpoint-{epoch:06d}-{step:08d}-{digest_of(payload)}.pt"
     with atomic_file(path) as part:
         part.write_bytes(payload)
-    for old in sorted(folder.glob("checkpoint-*.pt"))[:-KEPT]:
-        old.unlink()
+    _remove_all_but(path)
     return path
 
 
 def load_checkpoint(folder: Path, fingerprint: str) -> tuple[dict | None, list[str]]:
-    """The newest checkpoint that is whole, or None, and a warning for each damaged one that was passed over.
+    """The newest checkpoint that is whole, or None, and a warning for each damaged or foreign one passed over.
 
     Raises InputError when the checkpoint belongs to another fingerprint. Nothing in the file is executed.
     """
@@ -77,7 +81,13 @@ def load_checkpoint(folder: Path, fingerprint: str) -> tuple[dict | None, list[s
         if match is None or digest_of(payload) != match["digest"]:
             warnings.append(f"{path}: damaged checkpoint passed over; going on from the one before it")
             continue
-        state = _loaded(path, payload)
+        state = _loaded(payload)
+        if state is None:
+            warnings.append(
+                f"{path}: no checkpoint of histoloom, passed over and nothing of it was run; going on from the one "
+                "before it"
+            )
+            continue
         if state["fingerprint"] != fingerprint:
             raise InputError(
                 f"{path}: state of another run (fingerprint {state['fingerprint']}); expected {fingerprint}; "
@@ -122,13 +132,24 @@ class Checkpoints:
         return Progress.restored(state["progress"], self.ranks), warnings
 
 
-def _loaded(path: Path, payload: bytes) -> dict:
+def _remove_all_but(newest: Path) -> None:
+    def position(path: Path) -> str:
+        return path.name.rpartition("-")[0]  # without the digest, which orders nothing
+
+    there = sorted(newest.parent.glob("checkpoint-*.pt"), key=position)
+    before = [path for path in there if position(path) < position(newest)]
+    for path in set(there) - {newest, *before[1 - KEPT :]}:
+        path.unlink()
+
+
+def _loaded(payload: bytes) -> dict | None:
+    """What the bytes hold, if it is a checkpoint."""
     try:
-        return torch.load(io.BytesIO(payload), weights_only=True, map_location="cpu")
-    except Exception as error:  # the bytes are what was written, so somebody else wrote them
-        raise InputError(
-            f"{path}: not a checkpoint of histoloom; nothing of it was run; remove the folder {path.parent}"
-        ) from error
+        state = torch.load(io.BytesIO(payload), weights_only=True, map_location="cpu")
+    except Exception:  # the bytes are what was written, so somebody else wrote them; they raise a dozen kinds
+        return None
+    is_ours = isinstance(state, dict) and all(isinstance(state.get(key), kind) for key, kind in PARTS.items())
+    return state if is_ours else None
 
 
 def _locked_within(lease: io.TextIOWrapper, seconds: float) -> bool:

@@ -15,6 +15,7 @@ from torch.nn.parallel import DistributedDataParallel
 from histoloom.errors import InputError
 
 FIRST_SPEAKS_SECONDS = 5
+LAUNCHER_PID = "HISTOLOOM_LAUNCHER_PID"  # scripts/launch_training.py sets it
 
 
 @dataclass(frozen=True)
@@ -44,8 +45,10 @@ def joined(threads: int) -> Iterator[Ranks]:
     """Join the process group that torchrun's environment describes (gloo on CPUs, nccl on GPUs); leave it at the end.
 
     `threads` is the number of CPU threads of this process. Without torchrun there is one process.
+    Raises InputError when the launcher that names itself in LAUNCHER_PID was gone before this process came so far.
     """
     die_with_parent()
+    _refuse_to_be_an_orphan()
     torch.set_num_threads(threads)
     world, rank = int(os.environ.get("WORLD_SIZE", "1")), int(os.environ.get("RANK", "0"))
     device = _device(int(os.environ.get("LOCAL_RANK", "0")))
@@ -120,9 +123,13 @@ def over_ranks(network: nn.Module, ranks: Ranks) -> nn.Module:
 
 
 def with_shared_statistics(network: nn.Module, ranks: Ranks) -> nn.Module:
-    """Let batch normalisation see the global batch, so that the number of processes does not change the result."""
+    """Let batch normalisation see the global batch, so that the number of processes does not change the result.
+
+    Raises InputError for a kind of batch norm that does something of its own, which a conversion would lose.
+    """
     if ranks.world == 1:
         return network
+    _refuse_other_norms(network, ranks)
     if ranks.device.type == "cuda":
         return nn.SyncBatchNorm.convert_sync_batchnorm(network)
     for module in network.modules():
@@ -174,6 +181,25 @@ class CrossRankBatchNorm(nn.BatchNorm2d):
             self.running_var.lerp_(variance * count / max(count - 1, 1), self.momentum)
         scale = self.weight * (variance + self.eps).rsqrt()
         return (centred * scale[None, :, None, None] + self.bias[None, :, None, None]).to(values.dtype)
+
+
+def _refuse_to_be_an_orphan() -> None:
+    # torch is imported before die_with_parent is called: a launcher that died meanwhile sends no signal any more.
+    launcher = os.environ.get(LAUNCHER_PID)
+    if launcher is not None and os.getppid() != int(launcher):
+        raise InputError(f"launcher {launcher} of this process: gone; expected it to run; start the training again")
+
+
+def _refuse_other_norms(network: nn.Module, ranks: Ranks) -> None:
+    known = {nn.BatchNorm2d, nn.SyncBatchNorm, CrossRankBatchNorm}
+    if ranks.device.type == "cuda":  # there torch converts these as well
+        known |= {nn.BatchNorm1d, nn.BatchNorm3d}
+    for name, module in network.named_modules():
+        if isinstance(module, nn.modules.batchnorm._BatchNorm) and type(module) not in known:
+            raise InputError(
+                f"layer {name}: {type(module).__name__} over {ranks.world} processes; expected a plain BatchNorm2d, "
+                "whose statistics processes can share;\nset train.processes: 1 or take another encoder"
+            )
 
 
 def _device(local_rank: int) -> torch.device:

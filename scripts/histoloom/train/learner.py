@@ -1,18 +1,17 @@
-"""What training changes as it goes, and how far it has come: all that a checkpoint has to hold."""
+"""What a training step changes: the network, its averaged twin, the optimiser and the scaler."""
 
-import math
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 
 import torch
-from jaxtyping import Float64
 from torch import nn
 from torch.optim.swa_utils import AveragedModel
 
-from histoloom.train.distributed import Ranks, gathered, over_ranks, with_shared_statistics
+from histoloom.networks import memory_format
+from histoloom.train.distributed import Ranks, over_ranks, with_shared_statistics
+from histoloom.train.optimisers import build_optimiser
+from histoloom.train.parametric_relu import with_fast_activations
 from histoloom.train.settings import TrainSettings
-
-HISTORY = ("epoch", "learning_rate", "train_loss", "val_loss", "val_score", "seconds", "images_per_second", "best")
 
 
 @dataclass
@@ -24,18 +23,31 @@ class Learner:
     average: AveragedModel | None
     optimizer: torch.optim.Optimizer
     scaler: torch.amp.GradScaler
+    # Listed once: to walk through some hundred modules at every step takes a tenth of a small network's step.
+    parameters: list[nn.Parameter] = field(init=False)
+    statistics: list[torch.Tensor] = field(init=False)  # what batch norms have seen
+
+    def __post_init__(self) -> None:
+        self.parameters = list(self.network.parameters())
+        self.statistics = [buffer for buffer in self.network.buffers() if buffer.is_floating_point()]
 
     @classmethod
     def of(cls, network: nn.Module, settings: TrainSettings, ranks: Ranks, dtype: torch.dtype) -> "Learner":
-        """Adam, the averaged weights if asked for, and a gradient scaler that acts for float16 only."""
-        network = with_shared_statistics(network, ranks).to(ranks.device, memory_format=torch.channels_last)
+        """The optimiser, the averaged weights if asked for, and a gradient scaler that acts for float16 only."""
+        layout = memory_format(ranks.device)
+        network = with_fast_activations(with_shared_statistics(network, ranks), ranks.device)
+        network = network.to(ranks.device, memory_format=layout)
         average = _moving_average(settings.ema_decay)
         return cls(
             network=network,
-            parallel=over_ranks(network, ranks),
+            parallel=_compiled(over_ranks(network, ranks), settings.compile),
             average=AveragedModel(network, multi_avg_fn=average, use_buffers=True) if settings.ema_decay else None,
-            optimizer=torch.optim.Adam(
-                network.parameters(), settings.learning_rate, weight_decay=settings.weight_decay
+            optimizer=build_optimiser(
+                network.parameters(),
+                settings.optimiser,
+                settings.learning_rate,
+                settings.weight_decay,
+                settings.optimiser_options,
             ),
             scaler=torch.amp.GradScaler(ranks.device.type, enabled=dtype == torch.float16),
         )
@@ -63,55 +75,8 @@ class Learner:
         self.scaler.load_state_dict(state["scaler"])
 
 
-@dataclass
-class Progress:
-    """How far training has come: `step` steps of `epoch` are done, and the epochs in `history`.
-
-    `sums` are, for this rank and the current epoch, loss times annotated pixels, annotated pixels, and images.
-    """
-
-    epoch: int = 1
-    step: int = 0
-    seconds: float = 0.0
-    sums: Float64[torch.Tensor, " 3"] = field(default_factory=lambda: torch.zeros(3, dtype=torch.float64))
-    history: list[dict[str, float | int]] = field(default_factory=list)
-
-    def count(self, loss_pixels: float, pixels: float, images: int, seconds: float) -> None:
-        """Take note of a step that is done."""
-        self.sums += torch.tensor([loss_pixels, pixels, images], dtype=torch.float64)
-        self.step += 1
-        self.seconds += seconds
-
-    def finish_epoch(self, rate: float, train_loss: float, val_loss: float, score: float, ranks: Ranks) -> dict:
-        """Close the epoch; give its row of history.csv, in which the best so far is the one with the highest score.
-
-        Where no epoch has a defined score (no foreground in the validation part) the first one stays the best.
-        """
-        best = max((row for row in self.history if row["best"]), key=lambda row: row["epoch"], default=None)
-        is_best = best is None or score > best["val_score"] or (math.isnan(best["val_score"]) and math.isfinite(score))
-        values = (
-            self.epoch,
-            rate,
-            train_loss,
-            val_loss,
-            score,
-            round(self.seconds, 3),
-            round(float(self.sums[2]) * ranks.world / max(self.seconds, 1e-9), 2),
-            int(is_best),
-        )
-        row = dict(zip(HISTORY, values, strict=True))
-        self.history.append(row)
-        self.epoch, self.step, self.seconds, self.sums = self.epoch + 1, 0, 0.0, torch.zeros(3, dtype=torch.float64)
-        return row
-
-    def state(self, ranks: Ranks) -> dict:
-        """As plain values, with the sums of every rank, so that each resumes with its own."""
-        return {**asdict(self), "sums": gathered(self.sums.to(ranks.device), ranks).cpu()}
-
-    @classmethod
-    def restored(cls, state: dict, ranks: Ranks) -> "Progress":
-        """This rank's progress out of what `state` gave."""
-        return cls(**{**state, "sums": state["sums"][ranks.rank].clone()})
+def _compiled(network: nn.Module, is_wanted: bool) -> nn.Module:
+    return torch.compile(network) if is_wanted else network
 
 
 def _moving_average(decay: float) -> Callable:
@@ -120,10 +85,10 @@ def _moving_average(decay: float) -> Callable:
     @torch.no_grad()
     def update(averages: list[torch.Tensor], currents: list[torch.Tensor], updates: torch.Tensor | int) -> None:
         effective = min(decay, (1 + int(updates)) / (10 + int(updates)))
-        for average, current in zip(averages, currents, strict=True):
-            if average.is_floating_point():
-                average.lerp_(current, 1 - effective)
-            else:
-                average.copy_(current)
+        # All of a number type come at once: on a GPU one launch instead of one for each of some hundred tensors.
+        if averages[0].is_floating_point():
+            torch._foreach_lerp_(averages, currents, 1 - effective)
+        else:
+            torch._foreach_copy_(averages, currents)
 
     return update

@@ -7,20 +7,17 @@ import torch
 from jaxtyping import UInt8
 
 from histoloom.formats.images import write_image
-from histoloom.sample import IGNORE
-from histoloom.train.batches import ValidationTiles
+from histoloom.split.choice import spread_choice
+from histoloom.train.batches import Batch, ValidationTiles, stacked
 
 
-def probe_tiles(tiles: ValidationTiles, count: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """Images (n, tile, tile, 3) and masks (n, tile, tile) of `count` tiles at most, spread over the validation part.
+def probe_tiles(tiles: ValidationTiles, count: int) -> Batch:
+    """`count` tiles at most, spread over the validation part, each with as much foreground as there is around it.
 
-    The validation windows are cut into `count` runs, and of each run the tile with most foreground is taken, the
-    first of equals: a tile without any shows nothing of what a network learns.
+    A tile without any shows nothing of what a network learns. They are chosen by their masks, before any is made.
     """
-    runs = np.array_split(np.arange(len(tiles)), min(count, len(tiles)))
-    chosen = [max((tiles[int(index)] for index in run), key=_foreground_share) for run in runs]
-    images, masks = zip(*chosen, strict=True)
-    return torch.from_numpy(np.stack(images)), torch.from_numpy(np.stack(masks))
+    masks = (tiles.tiles.store.window_mask(window, tiles.tiles.tile_px) for window in tiles.windows)
+    return stacked([tiles[index] for index in spread_choice(masks, count)])
 
 
 def write_probes(folder: Path, images: torch.Tensor, masks: torch.Tensor) -> None:
@@ -41,7 +38,3 @@ def side_by_side(tiles: UInt8[np.ndarray, "tiles tile tile *channels"]) -> UInt8
     array([[1, 2]], dtype=uint8)
     """
     return np.concatenate(list(tiles), axis=1)
-
-
-def _foreground_share(tile: tuple[np.ndarray, np.ndarray]) -> float:
-    return float(((tile[1] != 0) & (tile[1] != IGNORE)).mean())

@@ -1,172 +1,164 @@
-"""The steps of training that `scripts/train.py` puts in order: an epoch, a validation, a score."""
+"""An epoch of training, step by step."""
 
 import math
 import time
 from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int64, UInt8
 from torch import nn
 
-from histoloom.errors import InputError
-from histoloom.evaluate.confusion import foreground
-from histoloom.networks import network_input
-from histoloom.plugins import load
+from histoloom.networks import encoder_of
 from histoloom.sample import IGNORE
-from histoloom.targets import class_logits
-from histoloom.train.distributed import Ranks, summed
-from histoloom.train.learner import Learner, Progress
-from histoloom.train.objective import loss_terms
-from histoloom.train.settings import TrainSettings
+from histoloom.train.batches import Batch
+from histoloom.train.distributed import summed
+from histoloom.train.history import Progress
+from histoloom.train.learner import Learner
+from histoloom.train.objective import supervised_objective
+from histoloom.train.task import Task
 
-Loss = Callable[[torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor]
+# float16's scaler begins at 65536 and halves the scale at each gradient that is not finite. Below 1 the gradient
+# overflows by itself: sixteen halvings in a row have not helped. The scale is in the checkpoint, so a resume knows it.
+LEAST_SCALE = 1.0
 
 
 @dataclass(frozen=True)
-class Task:
-    """What is to be learnt, and where it is computed: the same for every step."""
+class Step:
+    """What a step did: this rank's loss and annotated pixels, whether the weights were changed, and why they were not.
 
-    settings: TrainSettings
-    classes: tuple[str, ...]
-    steps_per_epoch: int
-    ranks: Ranks
-    dtype: torch.dtype
-    terms: list[tuple[float, Loss]]
-
-    @classmethod
-    def of(
-        cls,
-        settings: TrainSettings,
-        classes: tuple[str, ...],
-        steps_per_epoch: int,
-        ranks: Ranks,
-        dtype: torch.dtype,
-    ) -> "Task":
-        """With the losses that the settings name."""
-        terms = [(weight, load("losses", name)) for weight, name in loss_terms(settings.loss)]
-        return cls(settings, classes, steps_per_epoch, ranks, dtype, terms)
-
-    def learning_rate(self, step: int) -> float:
-        """The learning rate of step `step`, counted from 0 over the whole training."""
-        if self.settings.schedule == "constant":
-            return self.settings.learning_rate
-        steps = self.settings.epochs * self.steps_per_epoch
-        return self.settings.learning_rate * 0.5 * (1 + math.cos(math.pi * step / steps))
-
-
-def objective(
-    logits: Float[torch.Tensor, "images classes height width"],
-    masks: UInt8[torch.Tensor, "images height width"],
-    terms: list[tuple[float, Loss]],
-) -> tuple[Float[torch.Tensor, ""], Float[torch.Tensor, ""]]:
-    """The loss summed over annotated pixels, and their number: their quotient is the loss of the batch.
-
-    Every loss is a value per image, weighted by the image's annotated pixels. So the sums of processes add up, and an
-    image with a few strokes does not weigh as much as a fully annotated one.
+    `fault` is the loss or gradient that was no number. It is None for a step that float16's scaler left out to try
+    again with a smaller scale.
     """
-    annotated = (masks != IGNORE)[:, None].float()
-    classes = torch.arange(logits.shape[1], device=masks.device)[None, :, None, None]
-    truth = (masks[:, None] == classes).float()
-    per_image = sum(weight * loss(logits.float(), truth, annotated) for weight, loss in terms)
-    pixels = annotated.sum((1, 2, 3))
-    return (per_image * pixels).sum(), pixels.sum()
+
+    loss: float
+    pixels: float
+    fault: float | None = None
+    is_sound: bool = True
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """The loss of an epoch over all processes, and what ended it early: the value that was no number."""
+
+    loss: float
+    fault: float | None = None
 
 
 def train_one_epoch(
-    learner: Learner, loader: Iterable, progress: Progress, task: Task, after_step: Callable[[], None]
-) -> float:
-    """Train on what `loader` gives, counting in `progress`; return the loss of the epoch over all processes.
+    learner: Learner, loader: Iterable[Batch], progress: Progress, task: Task, after_step: Callable[[], None]
+) -> Epoch:
+    """Train on what `loader` gives, counting in `progress`.
 
-    Raises InputError when the loss is not finite; the weights are then those of the step before.
+    A step whose loss or gradient is no number changes nothing. By `on_divergence` it is counted and left out, or ends
+    the epoch. One that float16's scaler leaves out is counted, whatever `on_divergence` says.
     """
     learner.parallel.train()
+    _freeze_encoder(learner, progress.epoch, task)
+    fault = None
     began = time.monotonic()  # the wait for the loader counts
-    for images, masks in loader:
+    for batch in loader:
         step = (progress.epoch - 1) * task.steps_per_epoch + progress.step
         _seed_step(task, step)
         for group in learner.optimizer.param_groups:
-            group["lr"] = task.learning_rate(step)
-        loss, pixels = optimise(learner, images, masks, task)
-        if not math.isfinite(loss):
-            raise InputError(
-                f"loss or gradient is {loss} at epoch {progress.epoch}, step {progress.step + 1}; expected a\n"
-                f"finite number; lower train.learning_rate (now {task.settings.learning_rate}) or look at the\n"
-                "inspection's findings; the last good checkpoint is kept"
-            )
-        progress.count(loss * pixels, pixels, len(images), time.monotonic() - began)
+            group["lr"] = task.learning_rate(step, progress.scores)
+        done = optimise(learner, batch, task, is_encoder_frozen=_is_frozen(progress.epoch, task))
+        if done.is_sound:
+            progress.count(done.loss * done.pixels, done.pixels, len(batch.images), time.monotonic() - began)
+        elif done.fault is not None and task.settings.on_divergence == "stop":
+            fault = done.fault
+            break
+        else:
+            progress.skip(time.monotonic() - began)
         after_step()
         began = time.monotonic()
     totals = summed(progress.sums.to(task.ranks.device), task.ranks).cpu()
-    return float(totals[0] / totals[1])
+    return Epoch(float(totals[0] / totals[1]), fault)
 
 
-def optimise(learner: Learner, images: torch.Tensor, masks: torch.Tensor, task: Task) -> tuple[float, float]:
-    """One step by the gradient of the global batch; the loss of this rank's tiles and their annotated pixels.
+def optimise(learner: Learner, batch: Batch, task: Task, *, is_encoder_frozen: bool = False) -> Step:
+    """One step by the gradient of the global batch, computed in `accumulate` parts.
 
-    Where the loss or the gradient is not finite on any rank, nothing is changed and what it is is returned on all.
+    Where the loss or the gradient is no number on any rank, nothing is changed on all.
     """
-    masks = masks.to(task.ranks.device, non_blocking=True)
-    loss, pixels = objective(_logits(learner.parallel, images, task), masks, task.terms)
-    total = summed(torch.stack([loss.detach(), pixels]), task.ranks)
-    if not torch.isfinite(total[0]):
-        return float(total[0]), float(pixels)
+    before = [values.clone() for values in learner.statistics]
+    pixels = (batch.masks != IGNORE).sum().to(task.ranks.device, torch.float32)
     learner.optimizer.zero_grad(set_to_none=True)
-    # Gradients are averaged over processes: the factor `world` turns that mean of sums into their sum.
-    learner.scaler.scale(loss * task.ranks.world / total[1].clamp(min=1)).backward()
-    if not learner.scaler.is_enabled():  # a scaler looks for itself, and leaves out the step
-        norm = nn.utils.get_total_norm([p.grad for p in learner.network.parameters() if p.grad is not None])
-        if not torch.isfinite(norm):
-            return float(norm), float(pixels)
+    loss = _gradient(learner, batch, task, summed(pixels, task.ranks).clamp(min=1))
+    if is_encoder_frozen:
+        for parameter in encoder_of(learner.network, task.network).parameters():
+            parameter.grad = None
+    norm = _gradient_norm(learner)
+    # One copy to the host in a step, since each waits for the device.
+    of_all, own, seen, size = torch.stack([summed(loss, task.ranks), loss, pixels, norm]).tolist()
+    if math.isfinite(of_all + size):
+        _step(learner, norm, task.settings.clip_norm)
+        return Step(own / max(seen, 1), seen)
+    for values, earlier in zip(learner.statistics, before, strict=True):
+        values.copy_(earlier)
+    return Step(own, seen, _fault(learner.scaler, of_all, size), is_sound=False)
+
+
+def _fault(scaler: torch.amp.GradScaler, loss: float, norm: float) -> float | None:
+    """Lower the scale for the step that is left out; the value that was no number, if the scale is not the reason."""
+    scale = scaler.get_scale()
+    scaler.update()
+    if not math.isfinite(loss):
+        return loss
+    is_scale = scaler.is_enabled() and LEAST_SCALE <= scaler.get_scale() < scale
+    return None if is_scale else norm
+
+
+def _gradient(learner: Learner, batch: Batch, task: Task, total: torch.Tensor) -> torch.Tensor:
+    """Leave the gradient of the mean over the `total` pixels of all ranks; the sum of this rank's losses."""
+    parts = [Batch(*part) for part in zip(*(_split(each, batch, task) for each in batch), strict=True)]
+    sums = []
+    for number, part in enumerate(parts, start=1):
+        with nullcontext() if number == len(parts) else _without_exchange(learner.parallel):
+            output = task.output_of(learner.parallel, part.images)
+            loss, _ = supervised_objective(
+                output, task.target(part), task.losses, task.outputs, task.settings.auxiliary_weight
+            )
+            # Gradients are averaged over processes: the factor `world` turns that mean of sums into their sum.
+            learner.scaler.scale(loss * (task.ranks.world / total)).backward()
+        sums.append(loss.detach())
+    return torch.stack(sums).sum()
+
+
+def _split(values: torch.Tensor | None, batch: Batch, task: Task) -> tuple:
+    parts = min(task.settings.accumulate, len(batch.images))
+    return (None,) * parts if values is None else values.tensor_split(parts)
+
+
+def _without_exchange(parallel: nn.Module) -> AbstractContextManager:
+    # Gradients of the parts add up on each rank and are exchanged once, with the last part.
+    return parallel.no_sync() if hasattr(parallel, "no_sync") else nullcontext()
+
+
+def _is_frozen(epoch: int, task: Task) -> bool:
+    return epoch <= task.settings.freeze_encoder_epochs
+
+
+def _freeze_encoder(learner: Learner, epoch: int, task: Task) -> None:
+    # Its norms use their stored statistics. Its gradients are dropped and not switched off: the wrapper that shares
+    # gradients between processes has to know from the start which there will be.
+    if _is_frozen(epoch, task):
+        encoder_of(learner.network, task.network).eval()
+
+
+def _gradient_norm(learner: Learner) -> torch.Tensor:
+    learner.scaler.unscale_(learner.optimizer)
+    return nn.utils.get_total_norm([each.grad for each in learner.parameters if each.grad is not None])
+
+
+def _step(learner: Learner, norm: torch.Tensor, clip_norm: float) -> None:
+    if clip_norm:
+        nn.utils.clip_grads_with_norm_(learner.parameters, clip_norm, norm)
     learner.scaler.step(learner.optimizer)
     learner.scaler.update()
     if learner.average:
         learner.average.update_parameters(learner.network)
-    return float(loss.detach() / pixels.clamp(min=1)), float(pixels)
-
-
-@torch.inference_mode()
-def validate(network: nn.Module, loader: Iterable, task: Task) -> tuple[float, Int64[np.ndarray, "classes classes"]]:
-    """Loss and pooled confusion matrix (truth, predicted) of the validation tiles of all processes."""
-    network.eval()
-    count, device = len(task.classes), task.ranks.device
-    sums = torch.zeros(2, dtype=torch.float64, device=device)
-    confusion = torch.zeros(count * count, dtype=torch.int64, device=device)
-    for images, bytes_of_masks in loader:
-        masks = bytes_of_masks.to(device, non_blocking=True)
-        logits = _logits(network, images, task)
-        sums += torch.stack(objective(logits, masks, task.terms))
-        seen = masks != IGNORE
-        pairs = masks[seen].long() * count + logits.argmax(1)[seen]
-        confusion += torch.bincount(pairs, minlength=count * count)
-    sums, confusion = summed(sums, task.ranks), summed(confusion, task.ranks)
-    return float(sums[0] / sums[1]), confusion.view(count, count).cpu().numpy()
-
-
-@torch.inference_mode()
-def predicted_classes(
-    network: nn.Module, images: UInt8[torch.Tensor, "images height width 3"], task: Task
-) -> UInt8[np.ndarray, "images height width"]:
-    """Class index of every pixel of some tiles."""
-    network.eval()
-    return _logits(network, images, task).argmax(1).to(torch.uint8).cpu().numpy()
-
-
-def selection_score(confusion: Int64[np.ndarray, "classes classes"], settings: TrainSettings) -> float:
-    """The value that chooses the best epoch, of the pooled confusion matrix; NaN where it is undefined."""
-    metric = load("metrics", settings.select_metric)
-    if settings.select_class == "foreground":
-        return float(metric(foreground(confusion)[None])[0, -1])
-    scores = metric(confusion[None])[0]
-    scores = scores[1:] if len(scores) > 1 else scores  # the mean is over the classes that are not background
-    return float(np.nanmean(scores)) if np.isfinite(scores).any() else math.nan
-
-
-def _logits(network: nn.Module, images: torch.Tensor, task: Task) -> torch.Tensor:
-    inputs = network_input(images.to(task.ranks.device, non_blocking=True))
-    with torch.autocast(task.ranks.device.type, task.dtype, enabled=task.dtype != torch.float32):
-        return class_logits(network(inputs), task.classes).float()
 
 
 def _seed_step(task: Task, step: int) -> None:

@@ -60,10 +60,17 @@ class Split:
 
     def tiles(self, wildcards: Any) -> dict[str, str]:
         """The files of pixels and windows that a fold trains from."""
-        is_normalised = self._pictures(wildcards) != f"results/{wildcards.dataset}/prepared"
-        folder = f"results/{wildcards.dataset}/{f'fold{wildcards.fold}/' if is_normalised else ''}tiles"
-        names = {"images": "images.npy", "masks": "masks.npy", "image_table": "images.csv", "windows": "windows.csv"}
-        return {name: f"{folder}/{file}" for name, file in names.items()}
+        return self._tiles(wildcards, wildcards.fold)
+
+    def tiles_of_first_fold(self, wildcards: Any) -> dict[str, str]:
+        """The same of fold 0, of which a picture is drawn."""
+        return self._tiles(wildcards, "0")
+
+    def _tiles(self, wildcards: Any, fold: str) -> dict[str, str]:
+        is_normalised = section(self.config, "normalise", wildcards.dataset)["method"] != "none"
+        folder = f"results/{wildcards.dataset}/{f'fold{fold}/' if is_normalised else ''}tiles"
+        arrays = {name: f"{folder}/{name}.npy" for name in ("images", "masks", "instances")}
+        return arrays | {"image_table": f"{folder}/images.csv", "windows": f"{folder}/windows.csv"}
 
     def _pictures(self, wildcards: Any) -> str:
         if section(self.config, "normalise", wildcards.dataset)["method"] == "none":

@@ -5,7 +5,7 @@ from typing import Any
 
 from histoloom.study.sections import network, section
 from histoloom.study.workflow import code_with_plugins, flags
-from histoloom.train.objective import loss_terms
+from histoloom.train.loss_terms import loss_terms
 
 # How training runs, not what it gives: these reach the rule as threads and resources, which never cause a rerun.
 RUN_KEYS = ("processes", "threads_per_process", "loader_workers", "checkpoint_minutes")
@@ -18,21 +18,34 @@ class Train:
         self.config = config
 
     def flags(self, wildcards: Any) -> list[str]:
-        """The network, the scale of the tiles, and all of the train section that decides what training gives."""
+        """The network, the scale of the tiles, and all that decides what training gives: sections train and augment."""
         architecture = self.config["architectures"][wildcards.architecture]
         chosen = {key: value for key, value in self._values(wildcards).items() if key not in RUN_KEYS}
+        if isinstance(chosen["class_weights"], list):
+            chosen["class_weights"] = " ".join(map(str, chosen["class_weights"]))
         network = {"network": architecture["network"], "option": architecture.get("options", {})}
         tiles = section(self.config, "tiles", wildcards.dataset)
         scale = {key: tiles[key] for key in ("downsample", "tile_px")}
-        return flags(network | scale | chosen | {"seed": self.config["study"]["seed"]})
+        seed = {"seed": self.config["study"]["seed"]}
+        return flags(network | scale | chosen | self._augmentation(wildcards) | seed)
 
     def code(self, wildcards: Any) -> str:
-        """Code of the script, the architecture, the losses and the metric that chooses the best epoch."""
+        """Code of the script, the architecture, the schedule, the losses and the metric that chooses the best epoch."""
         values = self._values(wildcards)
-        losses = [("losses", name) for _, name in loss_terms(values["loss"])]
-        return code_with_plugins(
-            "train", network(self.config, wildcards.architecture), *losses, ("metrics", values["select_metric"])
-        )
+        losses = [("losses", term.name) for term in loss_terms(values["loss"])]
+        others = (("schedules", values["schedule"]), ("metrics", values["select_metric"]))
+        return code_with_plugins("train", network(self.config, wildcards.architecture), *losses, *others)
+
+    def weights(self, wildcards: Any) -> list[str]:
+        """The file of weights that the network starts from, if it is one: a changed file trains anew."""
+        pretrained = self.config["architectures"][wildcards.architecture].get("options", {}).get("pretrained", "")
+        return [pretrained] if str(pretrained).endswith(".safetensors") else []
+
+    def augmentation_flags(self, wildcards: Any) -> list[str]:
+        """What the sheet of augmented tiles hangs on."""
+        tile_px = section(self.config, "tiles", wildcards.dataset)["tile_px"]
+        values = {"tile_px": tile_px, "seed": self.config["study"]["seed"]}
+        return flags(values | self._augmentation(wildcards))
 
     def colours(self, wildcards: Any) -> list[str]:
         """The colours of the fold's training images, where the network's input is standardised by them."""
@@ -62,6 +75,9 @@ class Train:
     def animation_flags(self, wildcards: Any) -> list[str]:
         """Timing of the animations."""
         return flags({key: self.config["report"][key] for key in ("frames_per_second", "hold_seconds")})
+
+    def _augmentation(self, wildcards: Any) -> dict[str, Any]:
+        return section(self.config, "augment", wildcards.dataset, wildcards.architecture)
 
     def _values(self, wildcards: Any) -> dict[str, Any]:
         return section(self.config, "train", wildcards.dataset, wildcards.architecture)

@@ -1,0 +1,73 @@
+"""All that a training takes from the data of its fold: loaders, the order of tiles, probes, class weights."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float64, Int64
+from torch.utils.data import DataLoader
+
+from histoloom.split.tiles import Window
+from histoloom.train.augmentation.strengths import Augmentation
+from histoloom.train.batches import Batch, Tiles, TrainingTiles, part_tiles, training_loader, validation_loader
+from histoloom.train.class_weights import class_pixels, class_weights
+from histoloom.train.distributed import Ranks
+from histoloom.train.order import EpochBatches
+from histoloom.train.probes import probe_tiles
+from histoloom.train.sampling import class_shares, window_odds
+from histoloom.train.settings import TrainSettings
+
+
+@dataclass(frozen=True)
+class FoldData:
+    """The training and validation part of a fold, ready to be iterated over."""
+
+    batches: EpochBatches
+    loader: DataLoader
+    held_out: DataLoader
+    probes: Batch
+    class_weights: Float64[np.ndarray, " classes"]
+
+    @classmethod
+    def of(
+        cls,
+        tiles: Tiles,
+        windows: list[Window],
+        folds: Path,
+        fold: int,
+        settings: TrainSettings,
+        augmentation: Augmentation,
+        ranks: Ranks,
+        workers: int,
+    ) -> "FoldData":
+        """Of the windows of all images; raises InputError where a part has no annotated tile."""
+        training, held_out = part_tiles(tiles, windows, folds, fold, augmentation, settings.seed)
+        odds = _odds(training, settings.sampling)
+        batches = EpochBatches(len(training.windows), settings.repeats, settings.batch_size, settings.seed, ranks, odds)
+        return cls(
+            batches,
+            training_loader(training, batches, workers),
+            validation_loader(held_out, _part_size(settings, ranks), ranks),
+            probe_tiles(held_out, settings.probe_tiles),
+            class_weights(settings.class_weights.split(), _pixels(training)),
+        )
+
+
+def _part_size(settings: TrainSettings, ranks: Ranks) -> int:
+    """Tiles that a process computes at once: with `accumulate` no more fit into its memory."""
+    return -(-ranks.share_of(settings.batch_size) // settings.accumulate)
+
+
+def _pixels(training: TrainingTiles) -> Int64[np.ndarray, " classes"]:
+    names = dict.fromkeys(window.name for window in training.windows)
+    return class_pixels((training.tiles.store.mask(name) for name in names), training.tiles.class_count)
+
+
+def _odds(training: TrainingTiles, sampling: str) -> Float64[np.ndarray, " windows"] | None:
+    if sampling == "even":
+        return None
+    store = training.tiles.store
+    strata = [store.places[window.name].stratum for window in training.windows]
+    masks = (store.window_mask(window, training.tiles.tile_px) for window in training.windows)
+    shares = class_shares(masks, training.tiles.class_count)
+    return window_odds(sampling, strata, shares)

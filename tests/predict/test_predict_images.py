@@ -1,0 +1,90 @@
+"""The script that predicts the images of a part writes probabilities and instance maps as bytes, or nothing at all."""
+
+import runpy
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from histoloom.files import write_table
+from histoloom.formats.images import write_image
+from histoloom.networks import build_network, save_model
+from histoloom.predict.inference import predict_image
+from histoloom.predict.probabilities import read_maps, read_probabilities
+from histoloom.prepared import INDEX_COLUMNS
+
+SCRIPT = Path(__file__).parents[2] / "scripts" / "predict_images.py"
+CARD = {
+    "network": "unet",
+    "options": {"width": 2},
+    "classes": ["background", "nucleus"],
+    "tile_px": 32,
+    "downsample": 2,
+}
+
+
+def noise(height, width):
+    return np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)
+
+
+@pytest.fixture
+def study(tmp_path):
+    image = noise(40, 50)
+    write_image(tmp_path / "images" / "a.png", image)
+    write_image(tmp_path / "masks" / "a.png", np.zeros((40, 50), np.uint8))
+    row = dict.fromkeys(INDEX_COLUMNS, "") | {"name": "a", "image": "images/a.png", "mask": "masks/a.png"}
+    write_table(tmp_path / "index.csv", INDEX_COLUMNS, [row | {"height": 40, "width": 50}])
+    write_table(tmp_path / "folds.csv", ("fold", "part", "name", "group"), [(0, "test", "a", "")])
+    torch.manual_seed(0)
+    save_model(tmp_path / "model.pt", build_network("unet", {"width": 2}, 2).state_dict(), CARD)
+    return tmp_path
+
+
+def predict_script(study, overlap, monkeypatch):
+    flags = {
+        "model": study / "model.pt",
+        "index": study / "index.csv",
+        "folds": study / "folds.csv",
+        "fold": 0,
+        "part": "test",
+        "overlap": overlap,
+        "window": "gaussian",
+        "batch-size": 4,
+        "precision": "float32",
+        "probabilities": study / "probabilities",
+        "maps": study / "maps",
+    }
+    words = [word for flag, value in flags.items() for word in (f"--{flag}", str(value))]
+    monkeypatch.setattr(sys, "argv", ["predict_images.py", *words])
+    runpy.run_path(str(SCRIPT), run_name="__main__")
+
+
+def test_script_writes_bytes_on_the_native_grid(study, monkeypatch):
+    predict_script(study, 4, monkeypatch)
+    probabilities = read_probabilities(study / "probabilities" / "a.npy", 2)
+    assert probabilities.shape == (40, 50, 2)
+    assert np.isin(probabilities.astype(int).sum(axis=2), (254, 255, 256)).all()
+    assert list((study / "maps").iterdir()) == []
+
+
+def test_script_writes_the_maps_of_a_network_that_has_them(study, monkeypatch):
+    torch.manual_seed(0)
+    network = build_network("unet", {"width": 2}, 4).eval()
+    card = CARD | {"has_maps": True}
+    save_model(study / "model.pt", network.state_dict(), card)
+    predict_script(study, 4, monkeypatch)
+    settings = {"overlap": 4, "window": "gaussian", "batch_size": 4, "device": torch.device("cpu")}
+    _, maps = predict_image(network, card, noise(40, 50), **settings, precision=torch.float32)
+    assert (maps.min() < -0.01) and (maps.max() > 0.01)
+    found = read_maps(study / "maps", "a")
+    assert np.abs(found - 127 * np.clip(maps, -1, 1)).max() <= 0.5 + 1e-3
+    assert read_probabilities(study / "probabilities" / "a.npy", 2).shape == (40, 50, 2)
+
+
+def test_script_refuses_an_overlap_that_does_not_fit_and_leaves_nothing(study, monkeypatch):
+    with pytest.raises(SystemExit, match="error: overlap 9 of tiles of 32 px"):
+        predict_script(study, 9, monkeypatch)
+    assert not (study / "probabilities").exists()
+    assert not (study / "maps").exists()

@@ -1,0 +1,79 @@
+"""What a config may not choose together for training and prediction, and what it is told then."""
+
+from pathlib import Path
+
+import pytest
+
+from histoloom import plugins
+from histoloom.study.plugin_source import needs, reads
+
+HOVER = "predict: {method: hover}\n"
+CURE = "expected a term of maps; add hv to train.loss, or set method: watershed"
+
+
+@pytest.mark.parametrize(
+    ("text", "place", "loss"),
+    [
+        (HOVER, "study.yaml:1: predict.method", "cross_entropy + dice"),
+        (
+            "datasets:\n  demo_breast: {reader: brecahad, root: ., predict: {method: hover}}\n",
+            "study.yaml:2: datasets.demo_breast.predict.method",
+            "cross_entropy + dice",
+        ),
+        (
+            "train: {loss: bce + hv}\npairs:\n  demo_breast/unet_small:\n"
+            "    train: {loss: 2*bce}\n    predict: {method: hover}\n",
+            "study.yaml:5: pairs.demo_breast/unet_small.predict.method",
+            "2*bce",
+        ),
+    ],
+)
+def test_a_method_that_needs_maps_without_a_loss_that_teaches_them_is_told(study, text, place, loss):
+    assert study(text) == [f'{place}: hover needs instance maps, which train.loss "{loss}" does not teach; {CURE}']
+
+
+def test_maps_that_are_learnt_may_be_used_or_not(study):
+    assert study("train: {loss: bce + 2*hv(gradient_weight=1)}\n" + HOVER) == []
+    assert study("train: {loss: bce + hv}\n") == []
+
+
+def test_a_wrong_loss_is_told_alone(study):
+    for loss in ("bce + dise", "bce - dice"):
+        [problem] = study(f"train: {{loss: {loss}}}\n" + HOVER)
+        assert "train.loss" in problem.split(": ")[1]
+
+
+def test_needs_are_read_from_the_parameters():
+    assert [name for name in plugins.names("losses") if reads("losses", name) == "maps"] == ["hv"]
+    assert needs("postprocessors", "hover", "maps")
+    assert not needs("postprocessors", "watershed", "maps")
+    assert not needs("losses", "bce", "maps")
+    assert reads("metrics", "pq") == "pairs"
+
+
+def colours(entry, standardise="fold"):
+    return (
+        f"study: {{architectures: [mine]}}\ntrain: {{standardise: {standardise}}}\narchitectures: {{mine: {entry}}}\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("entry", "option"),
+    [
+        ("{network: fpn, options: {pretrained: imagenet}}", "pretrained: imagenet"),
+        ("{network: fpn, options: {pretrained: my.safetensors}}", "pretrained: my.safetensors"),
+        ("{network: any_network, options: {path: a.B, scaling: imagenet}}", "scaling: imagenet"),
+    ],
+)
+def test_colours_scaled_twice_are_told(study, entry, option):
+    Path("my.safetensors").write_bytes(b"")
+    assert study(colours(entry)) == [
+        f"study.yaml:2: train.standardise: fold, but mine with {option} scales colours itself; "
+        "expected one scaling of colours; set standardise: none"
+    ]
+    assert study(colours(entry, "none")) == []
+
+
+def test_colours_scaled_once_are_sound(study):
+    assert study(colours("{network: fpn, options: {pretrained: none}}")) == []
+    assert study(colours("{network: unet}")) == []
