@@ -58,7 +58,8 @@ def main() -> None:
         write_inputs(Path(folder), FIELDS)
         for name in arguments.only:
             lines += ["", f"## {TITLES[name]}", "", *PARTS[name](Path(folder), arguments)]
-    write_text(arguments.table, "\n".join([*lines, "", reading(arguments.table)]))
+            # After each part, so that nothing measured is lost when a later one fails.
+            write_text(arguments.table, "\n".join([*lines, "", reading(arguments.table)]))
 
 
 def parse() -> argparse.Namespace:
@@ -134,6 +135,8 @@ def best_variant() -> str:
 
 def ddp_rows(folder: Path, arguments: argparse.Namespace) -> list[str]:
     """Images a second of 1 and of 2 processes of one thread each, as history.csv states them."""
+    if torch.cuda.device_count() == 1:
+        return ["Not measured: two processes need two GPUs, or none."]
     epochs = 2
     runs = range(arguments.runs)
     one, two = np.array([[launched_rate(folder, processes, epochs) for processes in (1, 2)] for _ in runs]).T

@@ -31,7 +31,8 @@ def any_network(
     """The class at the import path `path`, called with `arguments` and the number of outputs as `outputs_name`.
 
     path: such as segmentation_models_pytorch.MAnet or my_lab.nets.Net, a subclass of torch.nn.Module. Its package must
-    be installed where histoloom runs; a change in it is not noticed, so train again with --forcerun train.
+    be installed where histoloom runs; a change in it is not noticed: train again with --forcerun train. That begins
+    anew if the file of the class has changed; for a change elsewhere in the package delete the state folder too.
     arguments: words "name=value", the value a Python literal where it is one, else text: [depth=4, "norm=None"].
     outputs_name: such as classes (segmentation_models_pytorch), out_channels (MONAI) or num_classes.
     scaling: what RGB the network wants: symmetric (-1 to 1), unit (0 to 1) or imagenet (its mean and deviation).

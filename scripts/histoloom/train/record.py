@@ -1,6 +1,7 @@
 """What a training leaves behind: its identity, the card of its model, and the outputs that the workflow declares."""
 
 import argparse
+import importlib.util
 import json
 import shutil
 from dataclasses import asdict
@@ -38,12 +39,31 @@ def fingerprint(
         "options": dict(arguments.option),
         "classes": read_description(arguments.dataset).classes,  # and not its licence or notes
         "inputs": [sha256(path) for path in files],
+        "foreign": _foreign_code(arguments, settings),
         "processes": ranks.world,
         "threads": arguments.threads_per_process,  # they add up in another order, so another number rounds otherwise
         "device": ranks.device.type,
         "dtype": str(dtype),
     }
     return digest_of(json.dumps(facts, sort_keys=True).encode())[:16]
+
+
+def _foreign_code(arguments: argparse.Namespace, settings: TrainSettings) -> list[str]:
+    """Digests of the files of a network and an optimiser that are named by their import path, one each.
+
+    What those files import in turn is not looked at.
+    """
+    named = [settings.optimiser, str(dict(arguments.option).get("path", ""))]
+    files = [_file_of(path.rpartition(".")[0]) for path in named if "." in path]
+    return [sha256(file) for file in files if file]
+
+
+def _file_of(module: str) -> Path | None:
+    try:
+        found = importlib.util.find_spec(module)
+    except (ImportError, ValueError):  # told with its cure where it is imported
+        return None
+    return Path(found.origin) if found and found.origin else None
 
 
 def card(
