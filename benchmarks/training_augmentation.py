@@ -16,8 +16,8 @@ from training_peers import Transform, albumentations_transforms, monai_transform
 sys.path.insert(0, str(ROOT / "scripts"))
 
 from histoloom.split.tiles import TileStore, Window, read_windows
-from histoloom.train.augmentation.strengths import Augmentation
-from histoloom.train.augmentation.tiles import augmented_tile, sample_rng
+from histoloom.train.data.augmentation.strengths import Augmentation
+from histoloom.train.data.augmentation.tiles import augmented_tile, sample_rng
 
 GOALS = {"MONAI": 20, "albumentations": 7}
 AugmentedTile = Callable[[int], object]  # by the number of the sample

@@ -24,7 +24,8 @@ sys.path.insert(0, str(ROOT / "scripts"))
 import torch
 
 from histoloom import networks
-from histoloom.train import batches, checkpoint, probes, training, validation
+from histoloom.train import checkpoint, probes, training, validation
+from histoloom.train.data import batches
 
 WATCHED = (
     (training, "train_one_epoch", "logging"),  # what an epoch does besides the parts below

@@ -15,8 +15,8 @@ from histoloom.report.figures.augmentations import Row, draw_augmentations, draw
 from histoloom.report.figures.style import save_tissue
 from histoloom.split.choice import spread_choice
 from histoloom.split.tiles import TileStore, Window, read_windows
-from histoloom.train.augmentation.strengths import Augmentation
-from histoloom.train.augmentation.tiles import augmented_tile, plain_tile, sample_rng
+from histoloom.train.data.augmentation.strengths import Augmentation
+from histoloom.train.data.augmentation.tiles import augmented_tile, plain_tile, sample_rng
 
 WINDOWS, EPOCHS = 4, 6
 

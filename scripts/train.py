@@ -19,16 +19,16 @@ from histoloom.networks import build_network, resolve_precision, save_model
 from histoloom.prepared import read_description
 from histoloom.split.tiles import TileStore, read_windows
 from histoloom.targets import Outputs
-from histoloom.train.augmentation.strengths import Augmentation
-from histoloom.train.batches import Tiles
 from histoloom.train.checkpoint import Checkpoints, leased
+from histoloom.train.data.augmentation.strengths import Augmentation
+from histoloom.train.data.batches import Tiles
+from histoloom.train.data.fold_data import FoldData
+from histoloom.train.data.order import EpochBatches
 from histoloom.train.distributed import Ranks, from_first, joined, told_once, wait_for_all
 from histoloom.train.failures import divergence_note, torch_errors_explained
-from histoloom.train.fold_data import FoldData
 from histoloom.train.history import End, Progress
 from histoloom.train.learner import Learner
 from histoloom.train.objective import weighted_losses
-from histoloom.train.order import EpochBatches
 from histoloom.train.probes import write_epoch, write_probes
 from histoloom.train.record import card, colours_of, fingerprint, line, publish
 from histoloom.train.settings import TrainSettings

@@ -15,7 +15,7 @@ MAPS = 2  # horizontal and vertical distance of a pixel from its nucleus' centre
 class Outputs:
     """The channels of a network: one logit a class, the background's first, then the instance maps if it has them.
 
-    The maps are the horizontal and the vertical one of HoVer-Net (Graham et al. 2019); see train/instance_maps.py.
+    The maps are the horizontal and the vertical one of HoVer-Net (Graham et al. 2019); see train/data/instance_maps.py.
     """
 
     classes: tuple[str, ...]

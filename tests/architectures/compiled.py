@@ -12,7 +12,7 @@ from tests.architectures.on_two_ranks import without_chance
 
 # One graph is what makes a network fast. These fall apart: MONAI's UpCat asks torch.jit for the kind of its input, and
 # its SwinUNETR looks at sizes with numpy.
-IN_PARTS = ("swin_unetr", "unet", "unet_efficientnet_b0")
+IN_PARTS = ("swin_unetr", "unet_efficientnet_b0")
 # The graph of each is captured as always, but its operations run as they are: to make C++ of one takes a minute.
 IN_FULL = ("unet_small",)
 

@@ -1,8 +1,10 @@
 """Numbers of parameters, counted by hand from the papers' widths, or as the libraries and papers publish them."""
 
 import pytest
+import torch
 from torch import nn
 
+from histoloom import plugins
 from histoloom.errors import InputError
 from histoloom.networks import build_network
 
@@ -156,3 +158,30 @@ def test_a_map_branch_follows_the_loss():
     assert parameter_count("hovernet", {"mode": "fast"}, 6) != stated
     with pytest.raises(InputError, match="hovernet: 2 outputs with map_branch=True; expected two classes at least"):
         build_network("hovernet", {"mode": "fast"}, 2, has_maps=True)
+
+
+def monais(name: str) -> nn.Module:
+    from monai.networks import nets
+
+    if name == "unet":
+        return nets.BasicUNet(2, 3, 4, features=(8, 16, 32, 64, 128, 8))
+    return nets.UNet(2, 3, 4, (16, 32, 64, 128, 256), (2, 2, 2, 2), num_res_units=2, norm="INSTANCE")
+
+
+@pytest.mark.parametrize(("name", "options"), [("unet", {"width": 8}), ("unet_small", {})])
+def test_the_u_nets_are_monais_layer_by_layer(name, options):
+    torch.manual_seed(0)
+    ours, theirs = plugins.load("architectures", name)(4, **options), monais(name)
+    pairs = list(zip(ours.parameters(), theirs.parameters(), strict=True))
+    assert [one.shape for one, _ in pairs] == [other.shape for _, other in pairs]
+    with torch.no_grad():
+        for one, other in pairs:
+            one.copy_(other)
+    images = torch.randn(2, 3, 64, 96)
+    gradients = []
+    for network in (ours, theirs):
+        output = network(images)
+        (output * torch.linspace(-1, 1, output.numel()).view_as(output)).sum().backward()
+        gradients.append(torch.cat([parameter.grad.flatten() for parameter in network.parameters()]))
+    torch.testing.assert_close(ours(images), theirs(images), rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(*gradients, rtol=1e-3, atol=1e-2)

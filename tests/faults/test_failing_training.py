@@ -19,7 +19,7 @@ from histoloom.train.failures import torch_errors_explained
 from histoloom.train.history import Progress
 from histoloom.train.record import publish
 from tests.faults.test_kill_and_resume import training_processes
-from tests.train.test_batches import settings
+from tests.train.data.test_batches import settings
 from tests.train.training_case import ROOT, environment_with, make_case
 
 

@@ -7,7 +7,7 @@ import torch
 
 from histoloom import plugins
 from histoloom.targets import Target
-from histoloom.train.boundary_distances import signed_distances
+from histoloom.train.data.boundary_distances import signed_distances
 
 LOSSES = plugins.names("losses")
 

@@ -8,7 +8,7 @@ import torch
 from monai.losses import BoundaryLoss
 from scipy.ndimage import distance_transform_edt
 
-from histoloom.train.boundary_distances import signed_distances
+from histoloom.train.data.boundary_distances import signed_distances
 from tests.losses.loss_case import example, per_image, random_output, target_of
 
 torch.set_num_threads(1)

@@ -9,7 +9,7 @@ from histoloom.errors import InputError
 from histoloom.postprocessors.hover import hover
 from histoloom.postprocessors.watershed import watershed
 from histoloom.predict.probabilities import quantised, quantised_maps
-from histoloom.train.instance_maps import instance_maps
+from histoloom.train.data.instance_maps import instance_maps
 
 ROWS, COLUMNS = np.mgrid[:60, :80]
 

@@ -186,7 +186,7 @@ def test_truncated_model_is_named(model, kept):
 def test_one_changed_weight_byte_is_noticed(model):
     network, path = model
     content = bytearray(path.read_bytes())
-    weights = network.state_dict()["network.conv_0.conv_0.conv.weight"].numpy().tobytes()
+    weights = network.state_dict()["network.first.0.weight"].numpy().tobytes()
     place = content.find(weights)
     assert place > 0
     content[place] ^= 1

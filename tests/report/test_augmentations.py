@@ -22,8 +22,8 @@ from histoloom.report.figures.augmentations import (
 )
 from histoloom.report.figures.style import save_tissue
 from histoloom.report.overlays import class_colours
-from histoloom.train.augmentation.strengths import Augmentation
-from histoloom.train.augmentation.tiles import augmented_tile, sample_rng
+from histoloom.train.data.augmentation.strengths import Augmentation
+from histoloom.train.data.augmentation.tiles import augmented_tile, sample_rng
 
 SCRIPT = Path(__file__).parents[2] / "scripts" / "draw_augmentations.py"
 CLASSES = ("background", "tumour $a$", "stroma")

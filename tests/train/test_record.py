@@ -7,7 +7,7 @@ import torch
 
 from histoloom.train.distributed import Ranks
 from histoloom.train.record import fingerprint
-from tests.train.test_batches import augmentation, settings
+from tests.train.data.test_batches import augmentation, settings
 from tests.train.training_case import make_case
 
 ALONE = Ranks(0, 1, torch.device("cpu"))

@@ -10,14 +10,14 @@ import torch
 from torch import nn
 
 from histoloom.targets import Outputs
-from histoloom.train.batches import Batch
+from histoloom.train.data.batches import Batch
 from histoloom.train.distributed import Ranks
 from histoloom.train.history import HISTORY, End, Progress
 from histoloom.train.learner import Learner
 from histoloom.train.task import Task
 from histoloom.train.training import optimise, train_one_epoch
 from histoloom.train.validation import selection_score, validate
-from tests.train.test_batches import settings
+from tests.train.data.test_batches import settings
 
 ALONE = Ranks(0, 1, torch.device("cpu"))
 CLASSES = ("background", "nucleus")

@@ -6,9 +6,9 @@ import torch
 from torch import nn
 
 from histoloom.targets import Outputs, plain_target
+from histoloom.train.data.order import EpochBatches
 from histoloom.train.distributed import Ranks, from_first, gathered, joined, over_ranks, summed, with_shared_statistics
 from histoloom.train.objective import objective, weighted_losses
-from histoloom.train.order import EpochBatches
 
 CLASSES = ("background", "nucleus")
 

@@ -13,7 +13,7 @@ def boundary(
 ) -> Float[torch.Tensor, " images"]:
     """Mean over annotated pixels of probability times signed distance, mean over foreground classes by weight.
 
-    One value per image, in pixels, since train/boundary_distances.py measures in pixels: not divided by the size of
+    One value per image, in pixels, as train/data/boundary_distances.py measures: not divided by the size of
     the tile. It is negative where a prediction is right, and lowest where it is perfect. It is meant to be added with a
     small weight, such as "dice + 0.01*boundary": alone it hardly asks for a class that covers few pixels.
 

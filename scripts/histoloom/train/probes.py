@@ -8,7 +8,7 @@ from jaxtyping import UInt8
 
 from histoloom.formats.images import write_image
 from histoloom.split.choice import spread_choice
-from histoloom.train.batches import Batch, ValidationTiles, stacked
+from histoloom.train.data.batches import Batch, ValidationTiles, stacked
 
 
 def probe_tiles(tiles: ValidationTiles, count: int) -> Batch:

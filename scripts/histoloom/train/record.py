@@ -15,7 +15,7 @@ from histoloom.files import atomic_folder, digest_of, sha256, write_table
 from histoloom.networks import read_model, save_model
 from histoloom.prepared import read_description
 from histoloom.targets import Outputs
-from histoloom.train.augmentation.strengths import Augmentation
+from histoloom.train.data.augmentation.strengths import Augmentation
 from histoloom.train.distributed import Ranks
 from histoloom.train.history import HISTORY, Progress
 from histoloom.train.settings import TrainSettings

@@ -11,8 +11,8 @@ from torch import nn
 from histoloom.networks import network_input
 from histoloom.plugins import load
 from histoloom.targets import Outputs, Target
-from histoloom.train.batches import Batch
 from histoloom.train.course import Course
+from histoloom.train.data.batches import Batch
 from histoloom.train.distributed import Ranks
 from histoloom.train.objective import WeightedLoss, weighted_losses
 from histoloom.train.settings import TrainSettings

@@ -12,7 +12,7 @@ from torch import nn
 
 from histoloom.networks import encoder_of
 from histoloom.sample import IGNORE
-from histoloom.train.batches import Batch
+from histoloom.train.data.batches import Batch
 from histoloom.train.distributed import summed
 from histoloom.train.history import Progress
 from histoloom.train.learner import Learner

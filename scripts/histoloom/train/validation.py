@@ -11,7 +11,7 @@ from torch import nn
 from histoloom.evaluate.confusion import foreground
 from histoloom.plugins import load
 from histoloom.sample import IGNORE
-from histoloom.train.batches import Batch
+from histoloom.train.data.batches import Batch
 from histoloom.train.distributed import summed
 from histoloom.train.objective import objective
 from histoloom.train.settings import TrainSettings

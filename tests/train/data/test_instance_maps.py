@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from histoloom.train.instance_maps import instance_maps
+from histoloom.train.data.instance_maps import instance_maps
 
 
 def ids(rows):

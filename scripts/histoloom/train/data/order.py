@@ -8,9 +8,9 @@ import numpy as np
 from jaxtyping import Float64
 
 from histoloom.errors import InputError
-from histoloom.train.augmentation.tiles import sample_rng
+from histoloom.train.data.augmentation.tiles import sample_rng
+from histoloom.train.data.sampling import drawn_order
 from histoloom.train.distributed import Ranks
-from histoloom.train.sampling import drawn_order
 
 
 class Key(NamedTuple):

@@ -6,11 +6,11 @@ import pytest
 import torch
 
 from histoloom.split.tiles import read_windows
-from histoloom.train.batches import Tiles, ValidationTiles
+from histoloom.train.data.batches import Tiles, ValidationTiles
+from histoloom.train.data.fold_data import FoldData
 from histoloom.train.distributed import Ranks
-from histoloom.train.fold_data import FoldData
 from histoloom.train.probes import probe_tiles
-from tests.train.test_batches import augmentation, settings, store_of
+from tests.train.data.test_batches import augmentation, settings, store_of
 from tests.train.training_case import make_case
 
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import cv2
 import numpy as np
 
-from histoloom.train.augmentation.strengths import Augmentation
+from histoloom.train.data.augmentation.strengths import Augmentation
 
 NONE = Augmentation.none()
 WARP = replace(

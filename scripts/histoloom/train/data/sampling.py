@@ -7,7 +7,7 @@ from jaxtyping import Float, Float64, Int64, UInt8
 
 from histoloom.errors import InputError
 from histoloom.plugins import suggestion
-from histoloom.train.class_weights import class_pixels
+from histoloom.train.data.class_weights import class_pixels
 
 SAMPLINGS = ("even", "stratum", "class")
 

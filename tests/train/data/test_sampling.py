@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from histoloom.errors import InputError
-from histoloom.train.sampling import class_shares, drawn_order, window_odds
+from histoloom.train.data.sampling import class_shares, drawn_order, window_odds
 
 # Three windows of background alone, and one whose other half is nuclei.
 SHARES = np.array([[1.0, 0.0], [1.0, 0.0], [1.0, 0.0], [0.5, 0.5]])

@@ -4,9 +4,9 @@ import numpy as np
 from jaxtyping import UInt8
 
 from histoloom.mirroring import mirrored
-from histoloom.train.augmentation import colours, warps
-from histoloom.train.augmentation.strengths import Augmentation
-from histoloom.train.augmentation.warps import Labels, TileLabels
+from histoloom.train.data.augmentation import colours, warps
+from histoloom.train.data.augmentation.strengths import Augmentation
+from histoloom.train.data.augmentation.warps import Labels, TileLabels
 
 
 def sample_rng(seed: int, epoch: int, sample: int) -> np.random.Generator:

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 from jaxtyping import Float, UInt8
 
-from histoloom.train.augmentation.strengths import Augmentation
+from histoloom.train.data.augmentation.strengths import Augmentation
 
 GREY = np.array([0.299, 0.587, 0.114])  # luma of ITU-R BT.601
 MID_GREY = 127.5

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from histoloom.errors import InputError
-from histoloom.train import class_weights as module
-from histoloom.train.class_weights import class_pixels, class_weights
+from histoloom.train.data import class_weights as module
+from histoloom.train.data.class_weights import class_pixels, class_weights
 
 COUNTS = st.lists(st.integers(0, 10**10), min_size=1, max_size=8).filter(any).map(np.array)
 BY_COUNT = ["inverse_frequency", "effective_number", "effective_number:0.9999", "effective_number:0.999999999"]

@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from histoloom.mirroring import COPY
-from histoloom.train.augmentation.strengths import Augmentation
-from histoloom.train.augmentation.tiles import augmented_tile, plain_tile, sample_rng
-from histoloom.train.instance_maps import instance_maps
-from tests.train.augmentation.pictures import (
+from histoloom.train.data.augmentation.strengths import Augmentation
+from histoloom.train.data.augmentation.tiles import augmented_tile, plain_tile, sample_rng
+from histoloom.train.data.instance_maps import instance_maps
+from tests.train.data.augmentation.pictures import (
     COLOURS,
     FULL,
     NONE,

@@ -7,9 +7,9 @@ import cv2
 import numpy as np
 import pytest
 
-from histoloom.train.augmentation.tiles import augmented_tile, sample_rng
-from histoloom.train.augmentation.warps import coordinate_map, elastic_field, gaussian_bump, remap, warp_maps
-from tests.train.augmentation.pictures import NONE, WARP, noise_image, places_image
+from histoloom.train.data.augmentation.tiles import augmented_tile, sample_rng
+from histoloom.train.data.augmentation.warps import coordinate_map, elastic_field, gaussian_bump, remap, warp_maps
+from tests.train.data.augmentation.pictures import NONE, WARP, noise_image, places_image
 
 EYE, NO_SHIFT = np.eye(2), np.zeros(2)
 

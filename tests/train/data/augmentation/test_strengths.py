@@ -11,8 +11,8 @@ import pytest
 
 from histoloom.arguments import add_flags, settings_among
 from histoloom.errors import InputError
-from histoloom.train.augmentation.strengths import Augmentation
-from tests.train.augmentation.pictures import COLOURS, FULL, NONE, WARP
+from histoloom.train.data.augmentation.strengths import Augmentation
+from tests.train.data.augmentation.pictures import COLOURS, FULL, NONE, WARP
 
 
 def test_none_is_off_everywhere():
@@ -66,6 +66,6 @@ def test_flags_give_the_same_strengths_again():
 
 
 def test_reading_strengths_loads_no_numpy():
-    code = "import sys, histoloom.train.augmentation.strengths; sys.exit('numpy' in sys.modules)"
-    scripts = Path(__file__).parents[3] / "scripts"
+    code = "import sys, histoloom.train.data.augmentation.strengths; sys.exit('numpy' in sys.modules)"
+    scripts = Path(__file__).parents[4] / "scripts"
     assert subprocess.run([sys.executable, "-c", code], cwd=scripts, check=False).returncode == 0

@@ -15,12 +15,12 @@ from histoloom.errors import InputError
 from histoloom.prepared import part_names
 from histoloom.sample import IGNORE
 from histoloom.split.tiles import TileStore, Window
-from histoloom.train.augmentation.strengths import Augmentation
-from histoloom.train.augmentation.tiles import augmented_tile, plain_tile, sample_rng
-from histoloom.train.boundary_distances import signed_distances
+from histoloom.train.data.augmentation.strengths import Augmentation
+from histoloom.train.data.augmentation.tiles import augmented_tile, plain_tile, sample_rng
+from histoloom.train.data.boundary_distances import signed_distances
+from histoloom.train.data.instance_maps import instance_maps
+from histoloom.train.data.order import EpochBatches, Key
 from histoloom.train.distributed import Ranks, die_with_parent
-from histoloom.train.instance_maps import instance_maps
-from histoloom.train.order import EpochBatches, Key
 
 
 class Batch(NamedTuple):

@@ -15,7 +15,7 @@ import numpy as np
 from jaxtyping import Float, Float32, Int32, UInt8
 
 from histoloom.mirroring import mirrored
-from histoloom.train.augmentation.strengths import Augmentation
+from histoloom.train.data.augmentation.strengths import Augmentation
 
 Labels = UInt8[np.ndarray, "height width"] | Int32[np.ndarray, "height width"]
 TileLabels = UInt8[np.ndarray, "tile tile"] | Int32[np.ndarray, "tile tile"]

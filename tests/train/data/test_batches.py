@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from histoloom.errors import InputError
 from histoloom.split.tiles import TileStore, read_windows
-from histoloom.train.augmentation.strengths import Augmentation
-from histoloom.train.batches import (
+from histoloom.train.data.augmentation.strengths import Augmentation
+from histoloom.train.data.batches import (
     Tiles,
     TrainingTiles,
     ValidationTiles,
@@ -19,8 +19,8 @@ from histoloom.train.batches import (
     training_loader,
     validation_loader,
 )
+from histoloom.train.data.order import EpochBatches, Key
 from histoloom.train.distributed import Ranks
-from histoloom.train.order import EpochBatches, Key
 from histoloom.train.settings import TrainSettings
 from tests.train.training_case import AUGMENTATION, SETTINGS, make_case
 

@@ -11,7 +11,7 @@ from PIL import Image
 from scipy import ndimage
 from skimage.color import rgb_from_hed, separate_stains
 
-from histoloom.train.augmentation.colours import (
+from histoloom.train.data.augmentation.colours import (
     STAINS,
     blurred,
     colour_matrix,
@@ -20,8 +20,8 @@ from histoloom.train.augmentation.colours import (
     recoloured,
     restained,
 )
-from histoloom.train.augmentation.tiles import augmented_tile, sample_rng
-from tests.train.augmentation.pictures import COLOURS, NONE, noise_image
+from histoloom.train.data.augmentation.tiles import augmented_tile, sample_rng
+from tests.train.data.augmentation.pictures import COLOURS, NONE, noise_image
 
 
 def tissue(size=64, seed=0):
