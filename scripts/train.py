@@ -28,7 +28,7 @@ from histoloom.train.distributed import Ranks, from_first, joined, told_once, wa
 from histoloom.train.failures import divergence_note, torch_errors_explained
 from histoloom.train.history import End, Progress
 from histoloom.train.learner import Learner
-from histoloom.train.objective import weighted_losses
+from histoloom.train.objective import WeightedLoss, weighted_losses
 from histoloom.train.probes import write_epoch, write_probes
 from histoloom.train.record import card, colours_of, fingerprint, line, publish
 from histoloom.train.settings import TrainSettings
@@ -60,8 +60,8 @@ def train(
 ) -> None:
     losses = weighted_losses(settings.loss)
     outputs = Outputs(read_description(arguments.dataset).classes, any(loss.of_maps for loss in losses))
-    data = data_of_fold(arguments, settings, augmentation, ranks, outputs)
-    task = Task.of(settings, arguments.network, outputs, len(data.batches), ranks, dtype, data.class_weights)
+    data = data_of_fold(arguments, settings, augmentation, ranks, outputs, losses)
+    task = Task.of(settings, arguments.network, outputs, losses, len(data.batches), ranks, dtype, data.class_weights)
     task.learning_rate(0, ())  # a schedule refuses options that make no sense before anything is computed
 
     torch.manual_seed(settings.seed)
@@ -104,11 +104,16 @@ def train(
 
 
 def data_of_fold(
-    arguments: argparse.Namespace, settings: TrainSettings, augmentation: Augmentation, ranks: Ranks, outputs: Outputs
+    arguments: argparse.Namespace,
+    settings: TrainSettings,
+    augmentation: Augmentation,
+    ranks: Ranks,
+    outputs: Outputs,
+    losses: list[WeightedLoss],
 ) -> FoldData:
     """Open what make_tiles.py laid out, with the truth beside the masks that the network and the losses want."""
     store = TileStore.open(arguments.images, arguments.masks, arguments.instances, arguments.image_table)
-    has_boundary = any(term.wants_distances for term in weighted_losses(settings.loss))
+    has_boundary = any(loss.wants_distances for loss in losses)
     tiles = Tiles(store, arguments.tile_px, len(outputs.classes), outputs.has_maps, has_boundary)
     windows, folds, workers = read_windows(arguments.windows), arguments.folds, arguments.loader_workers
     return FoldData.of(tiles, windows, folds, arguments.fold, settings, augmentation, ranks, workers)

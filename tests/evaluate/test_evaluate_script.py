@@ -1,7 +1,6 @@
 """The two scripts of the evaluate stage, run on two tiny images whose scores are worked out by hand."""
 
 import csv
-import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +11,7 @@ import pytest
 from histoloom.files import write_json, write_table
 from histoloom.formats.images import write_image, write_instances
 from histoloom.prepared import INDEX_COLUMNS
+from tests.scripts_run import outcome
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
 CLASSES = ["background", "epithelial", "stroma"]
@@ -31,17 +31,6 @@ def command(name: str, **flags: object) -> list[str]:
     for flag, value in flags.items():
         words += [f"--{flag.replace('_', '-')}", *(map(str, value) if isinstance(value, list) else [str(value)])]
     return words
-
-
-def outcome(words: list[str]) -> str:
-    """Run a script in this process, where shapes are checked and nothing is imported again; give its last words."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sys, "argv", words)
-        try:
-            runpy.run_path(words[0], run_name="__main__")
-        except SystemExit as end:
-            return str(end)
-    return "done"
 
 
 def write_maps(folder: Path, maps: dict, write) -> None:

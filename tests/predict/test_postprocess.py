@@ -7,32 +7,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from skimage.draw import disk
 
 from histoloom.files import write_json
 from histoloom.formats.images import read_instances, read_mask
 from histoloom.predict.postprocess import class_regions, describe_nuclei
 from histoloom.predict.thresholds import untuned
 from histoloom.prepared import read_table
+from tests.predict.discs import as_probabilities, discs
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
-
-
-def discs(shape, centres, radius):
-    mask = np.zeros(shape, bool)
-    for centre in centres:
-        mask[disk(centre, radius, shape=shape)] = True
-    return mask
-
-
-def as_probabilities(classes, count):
-    """Probability 1 of the class at each pixel."""
-    return np.where(classes[..., None] == np.arange(count), 255, 0).astype(np.uint8)
-
-
-def split(mask, min_distance_px=6):
-    """The watershed on certain probabilities."""
-    return watershed(as_probabilities(mask.astype(int), 2), None, min_distance_px=min_distance_px)
 
 
 def test_regions_keep_classes_and_lose_small_patches():

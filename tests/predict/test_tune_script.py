@@ -2,7 +2,6 @@
 
 import csv
 import json
-import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -15,6 +14,7 @@ from histoloom.formats.images import write_image, write_instances
 from histoloom.predict.thresholds import read_thresholds
 from histoloom.prepared import INDEX_COLUMNS
 from tests.predict.tuning_case import PREDICTED, TRUTH, as_bytes
+from tests.scripts_run import outcome
 
 SCRIPT = Path(__file__).parents[2] / "scripts" / "tune_postprocess.py"
 
@@ -58,17 +58,6 @@ def words(folder, tried, fold=0, **changed):
     flags |= {name: folder / name for name in ("probabilities", "maps")}
     given = [str(word) for flag, value in flags.items() for word in (f"--{flag}", value)]
     return [str(SCRIPT), *given, *(["--tried", *tried] if tried else [])]
-
-
-def outcome(arguments):
-    """Run the script in this process; give its last words."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sys, "argv", arguments)
-        try:
-            runpy.run_path(arguments[0], run_name="__main__")
-        except SystemExit as end:
-            return str(end)
-    return "done"
 
 
 TRIED = ["foreground=[0.4, 0.6, 0.8]", "min_area_px=[0, 5]"]

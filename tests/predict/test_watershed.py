@@ -5,30 +5,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
-from skimage.draw import disk
 from skimage.segmentation import watershed as skimage_watershed
 
 from histoloom.errors import InputError
 from histoloom.postprocessors.watershed import watershed
 from histoloom.predict.foreground import connected_patches, foreground_mask, grow_markers
 from histoloom.predict.postprocess import class_regions, without_small
-
-
-def discs(shape, centres, radius):
-    mask = np.zeros(shape, bool)
-    for centre in centres:
-        mask[disk(centre, radius, shape=shape)] = True
-    return mask
-
-
-def as_probabilities(classes, count):
-    """Probability 1 of the class at each pixel."""
-    return np.where(classes[..., None] == np.arange(count), 255, 0).astype(np.uint8)
-
-
-def split(mask, min_distance_px=6):
-    """The watershed on certain probabilities."""
-    return watershed(as_probabilities(mask.astype(int), 2), None, min_distance_px=min_distance_px)
+from tests.predict.discs import discs, split
 
 
 def noise_patches(seed, share):

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+import yaml
 
 from histoloom import plugins
 from histoloom.study.plugin_source import needs, reads
@@ -77,3 +78,18 @@ def test_colours_scaled_twice_are_told(study, entry, option):
 def test_colours_scaled_once_are_sound(study):
     assert study(colours("{network: fpn, options: {pretrained: none}}")) == []
     assert study(colours("{network: unet}")) == []
+
+
+def test_the_words_and_bounds_that_the_check_knows_without_imports_are_those_of_training():
+    from histoloom.study import model_choices
+    from histoloom.train.data import class_weights
+    from histoloom.train.data.augmentation.strengths import _range
+    from histoloom.train.optimisers import BY_NAME
+
+    assert class_weights.WORDS == model_choices.CLASS_WEIGHTS
+    assert tuple(BY_NAME) == model_choices.OPTIMISERS
+    schema = yaml.safe_load((Path(__file__).parents[2] / "workflow" / "schemas" / "config.schema.yaml").read_text())
+    stated = schema["$defs"]["augment"]["properties"]
+    for name, bounds in stated.items():
+        if bounds["type"] != "boolean":
+            assert (bounds["minimum"], bounds["maximum"]) == _range(name), name

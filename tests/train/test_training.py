@@ -14,6 +14,7 @@ from histoloom.train.data.batches import Batch
 from histoloom.train.distributed import Ranks
 from histoloom.train.history import HISTORY, End, Progress
 from histoloom.train.learner import Learner
+from histoloom.train.objective import weighted_losses
 from histoloom.train.task import Task
 from histoloom.train.training import optimise, train_one_epoch
 from histoloom.train.validation import selection_score, validate
@@ -37,7 +38,9 @@ def batch() -> Batch:
 
 def task(**changes) -> Task:
     chosen = replace(settings(), **{"loss": "bce", **changes})
-    return Task.of(chosen, "network", Outputs(CLASSES, False), 4, ALONE, torch.float32, np.ones(2))
+    return Task.of(
+        chosen, "network", Outputs(CLASSES, False), weighted_losses(chosen.loss), 4, ALONE, torch.float32, np.ones(2)
+    )
 
 
 def learner_of(work: Task, trained: nn.Module | None = None) -> Learner:

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import numpy as np
 from jaxtyping import UInt8
 
-from histoloom.sample import IGNORE
+from histoloom.class_pixels import class_pixels
 
 
 def most_frequent_foreground(masks: Iterable[UInt8[np.ndarray, "_ _"]], class_count: int) -> int:
@@ -14,5 +14,4 @@ def most_frequent_foreground(masks: Iterable[UInt8[np.ndarray, "_ _"]], class_co
     >>> most_frequent_foreground([np.array([[0, 0, 0, 1], [2, 2, 255, 255]], np.uint8)], 3)
     2
     """
-    pixels = sum((np.bincount(mask.ravel(), minlength=IGNORE + 1) for mask in masks), np.zeros(IGNORE + 1, int))
-    return 1 + int(pixels[1:class_count].argmax())
+    return 1 + int(class_pixels(masks, class_count)[1:].argmax())

@@ -14,7 +14,7 @@ from histoloom.targets import Outputs, Target
 from histoloom.train.course import Course
 from histoloom.train.data.batches import Batch
 from histoloom.train.distributed import Ranks
-from histoloom.train.objective import WeightedLoss, weighted_losses
+from histoloom.train.objective import WeightedLoss
 from histoloom.train.settings import TrainSettings
 
 
@@ -38,14 +38,15 @@ class Task:
         settings: TrainSettings,
         network: str,
         outputs: Outputs,
+        losses: list[WeightedLoss],
         steps_per_epoch: int,
         ranks: Ranks,
         dtype: torch.dtype,
         class_weights: Float[np.ndarray, " classes"],
     ) -> "Task":
-        """With the losses and the schedule that the settings name."""
+        """With the schedule that the settings name; `losses` are those of `settings.loss`."""
         weights = torch.as_tensor(class_weights, dtype=torch.float32, device=ranks.device)
-        losses, schedule = weighted_losses(settings.loss), load("schedules", settings.schedule)
+        schedule = load("schedules", settings.schedule)
         return cls(settings, network, outputs, steps_per_epoch, ranks, dtype, weights, losses, schedule)
 
     def learning_rate(self, step: int, scores: tuple[float, ...]) -> float:

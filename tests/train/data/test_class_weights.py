@@ -6,23 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from histoloom.errors import InputError
-from histoloom.train.data import class_weights as module
-from histoloom.train.data.class_weights import class_pixels, class_weights
+from histoloom.train.data.class_weights import class_weights
 
 COUNTS = st.lists(st.integers(0, 10**10), min_size=1, max_size=8).filter(any).map(np.array)
 BY_COUNT = ["inverse_frequency", "effective_number", "effective_number:0.9999", "effective_number:0.999999999"]
-
-
-def test_pixels_are_counted_over_all_masks_but_those_nobody_annotated():
-    masks = [np.array([[0, 0, 1], [255, 1, 0]], np.uint8), np.full((2, 5), 3, np.uint8)]
-    assert class_pixels(masks, 5).tolist() == [3, 2, 0, 10, 0]
-    assert class_pixels([], 2).tolist() == [0, 0]
-
-
-def test_a_large_mask_is_counted_block_by_block(monkeypatch):
-    monkeypatch.setattr(module, "BLOCK_PX", 7)
-    mask = np.arange(60, dtype=np.uint8).reshape(6, 10) % 4
-    assert class_pixels([mask[:, ::2], mask], 4).tolist() == [15 + 15, 15, 15 + 15, 15]
 
 
 def test_none_weighs_all_classes_alike():

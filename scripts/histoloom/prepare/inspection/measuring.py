@@ -8,10 +8,10 @@ import numpy as np
 from jaxtyping import Bool, Float, Float64, Int32, Int64, UInt8
 
 from histoloom import plugins
+from histoloom.class_pixels import value_pixels
 from histoloom.colour.stain import TISSUE_SHARE, stain_vectors, tissue_mask
 from histoloom.evaluate.matching import ANY, pair_counts, relabel
 from histoloom.formats.images import read_image, read_instances, read_mask
-from histoloom.prepare.inspection.class_pixels import class_pixels
 from histoloom.prepared import IndexRow
 from histoloom.sample import IGNORE
 
@@ -101,7 +101,7 @@ def measure(row: IndexRow) -> Measured:
         row=row,
         image_size=image.shape[:2],
         mask_size=mask.shape,
-        pixels=class_pixels(mask),
+        pixels=value_pixels(mask),
         look=look_of(image),
         nuclei=nuclei_of(mask, first) if has_first else None,
         agreement=agreement_of(first, second, mask != IGNORE) if has_both else None,

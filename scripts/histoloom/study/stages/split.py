@@ -23,7 +23,7 @@ class Split:
 
     def code(self, wildcards: Any) -> str:
         """Code of the script, and of what counts the classes' pixels by which it deals."""
-        return fingerprint(Path("split_dataset.py"), Path("histoloom/prepare/inspection/class_pixels.py"))
+        return fingerprint(Path("split_dataset.py"), Path("histoloom/class_pixels.py"))
 
     def list_file(self, wildcards: Any) -> list[str]:
         """The table of folds that scheme "list" follows, if it is chosen."""

@@ -1,30 +1,15 @@
 """How much a pixel of each class counts in the loss, from how often the classes come up in the training images."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
-from jaxtyping import Float64, Int, Int64, UInt8
+from jaxtyping import Float64, Int
 
 from histoloom.errors import InputError
 from histoloom.plugins import suggestion
 
 WORDS = ("none", "inverse_frequency", "effective_number")
-BLOCK_PX = 1 << 22  # pixels counted at once: bincount makes eight bytes of each
-
-
-def class_pixels(masks: Iterable[UInt8[np.ndarray, "_ _"]], class_count: int) -> Int64[np.ndarray, " classes"]:
-    """Pixels of each class over all masks; 255 (not annotated) counts for none.
-
-    >>> class_pixels([np.array([[0, 1, 1], [255, 0, 0]], np.uint8)], 3)
-    array([3, 2, 0])
-    """
-    counts = np.zeros(256, np.int64)
-    for mask in masks:
-        pixels = mask.reshape(-1)
-        for first in range(0, len(pixels), BLOCK_PX):
-            counts += np.bincount(pixels[first : first + BLOCK_PX], minlength=256)
-    return counts[:class_count]
 
 
 def class_weights(words: Sequence[str], pixels: Int[np.ndarray, " classes"]) -> Float64[np.ndarray, " classes"]:

@@ -7,10 +7,11 @@ import numpy as np
 from jaxtyping import Float64, Int64
 from torch.utils.data import DataLoader
 
+from histoloom.class_pixels import class_pixels
 from histoloom.split.tiles import Window
 from histoloom.train.data.augmentation.strengths import Augmentation
 from histoloom.train.data.batches import Batch, Tiles, TrainingTiles, part_tiles, training_loader, validation_loader
-from histoloom.train.data.class_weights import class_pixels, class_weights
+from histoloom.train.data.class_weights import class_weights
 from histoloom.train.data.order import EpochBatches
 from histoloom.train.data.sampling import class_shares, window_odds
 from histoloom.train.distributed import Ranks

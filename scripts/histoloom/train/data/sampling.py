@@ -5,9 +5,9 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from jaxtyping import Float, Float64, Int64, UInt8
 
+from histoloom.class_pixels import class_pixels
 from histoloom.errors import InputError
 from histoloom.plugins import suggestion
-from histoloom.train.data.class_weights import class_pixels
 
 SAMPLINGS = ("even", "stratum", "class")
 
