@@ -33,7 +33,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument(
         "--instances", type=Path, required=True, help="array to write: (pixels,) int32 nucleus ids, (0,) without any"
     )
-    parser.add_argument("--image-table", type=Path, required=True, help="table to write: name,offset,height,width")
+    parser.add_argument("--image-table", type=Path, required=True, help="table to write, a row an image")
     parser.add_argument("--windows", type=Path, required=True, help="table to write: name,row,column")
     return parser.parse_args()
 

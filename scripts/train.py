@@ -15,6 +15,7 @@ from tqdm import tqdm
 
 from histoloom.arguments import add_flags, pair, settings_among
 from histoloom.errors import run
+from histoloom.memory import keep_freed_memory
 from histoloom.networks import build_network, resolve_precision, save_model
 from histoloom.prepared import read_description
 from histoloom.split.tiles import TileStore, read_windows
@@ -39,6 +40,7 @@ from histoloom.train.validation import predicted_classes, selection_score, valid
 
 def main() -> None:
     arguments = parsed()
+    keep_freed_memory()
     settings, augmentation = settings_among(arguments, TrainSettings), settings_among(arguments, Augmentation)
     with joined(arguments.threads_per_process) as ranks, told_once(ranks):
         dtype = resolve_precision(settings.precision, ranks.device)
@@ -93,7 +95,7 @@ def train(
             write_epoch(state / "epochs", row["epoch"], predicted_classes(learner.kept, data.probes.images, task))
             if row["best"]:
                 # Before the checkpoint: a kill in between repeats the epoch and writes the same file again.
-                description = card(arguments, settings, augmentation, outputs, row)
+                description = card(arguments, settings, augmentation, outputs, data.mpp, row)
                 save_model(state / "best.pt", learner.kept.state_dict(), description)
             print(line(row, settings), file=sys.stderr, flush=True)
             if epoch.fault is not None:

@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from histoloom.errors import InputError
 from histoloom.files import write_table
 from histoloom.formats.images import write_image, write_instances
-from histoloom.prepared import INDEX_COLUMNS, read_index
+from histoloom.prepared import INDEX_COLUMNS, read_index, read_table
 from histoloom.split.downsample import downsampled_image, downsampled_instances, downsampled_mask
 from histoloom.split.tile_layout import annotated_windows, window_starts, write_pixels
-from histoloom.split.tiles import TileStore, Window, read_windows
+from histoloom.split.tiles import TileStore, Window, read_windows, working_mpp
 
 SCRIPT = Path(__file__).parents[2] / "scripts" / "make_tiles.py"
 
@@ -219,3 +219,16 @@ def test_files_of_two_runs_are_refused(tmp_path):
     np.save(tmp_path / "masks.npy", np.zeros(5, np.uint8))
     with pytest.raises(InputError, match=rf"masks.npy: 5, .*instances.npy: 0; expected {pixels}, the sum of"):
         open_store(tmp_path)
+
+
+def test_the_table_says_how_wide_a_working_pixel_is(tmp_path):
+    index = write_prepared(tmp_path)
+    lines = read_table(index)
+    for line, mpp in zip(lines, ("0.25", "", "0.5"), strict=True):
+        line["mpp"] = mpp
+    write_table(index, INDEX_COLUMNS, lines)
+    make_tiles(tmp_path, index, downsample=2).check_returncode()
+    places = open_store(tmp_path).places
+    assert [place.mpp for place in places.values()] == [0.5, None, 1.0]
+    assert working_mpp(places.values()) == 0.75
+    assert working_mpp([places["b"]]) is None

@@ -83,7 +83,7 @@ def _lay_out(index: Iterable[IndexRow], downsample: int) -> Iterator[Place]:
     offset = 0
     for row in index:
         height, width = downsampled_length(row.height, downsample), downsampled_length(row.width, downsample)
-        yield Place(row.name, offset, height, width, row.stratum)
+        yield Place(row.name, offset, height, width, row.stratum, row.mpp * downsample if row.mpp else None)
         offset += height * width
 
 

@@ -5,6 +5,7 @@ working resolution; instances.npy is empty where a dataset has no nucleus ids. P
 pages that the system keeps in memory.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,19 +15,21 @@ from jaxtyping import Int32, UInt8
 from histoloom.errors import InputError
 from histoloom.prepared import read_table
 
-IMAGE_COLUMNS = ("name", "offset", "height", "width", "stratum")
+IMAGE_COLUMNS = ("name", "offset", "height", "width", "stratum", "mpp")
 WINDOW_COLUMNS = ("name", "row", "column")
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where an image lies in the pixel files, its size at working resolution, and its stratum (such as the organ)."""
+    """Where an image lies in the pixel files, its size at working resolution, its stratum (such as the organ), and the
+    µm that a working pixel is wide, None where the dataset does not say."""
 
     name: str
     offset: int
     height: int
     width: int
     stratum: str = ""
+    mpp: float | None = None
 
 
 @dataclass(frozen=True)
@@ -89,10 +92,17 @@ class TileStore:
         return TileStore.open, self.paths
 
 
+def working_mpp(places: Iterable[Place]) -> float | None:
+    """The µm of a working pixel, the median of those images that state it; None where none does."""
+    stated = [place.mpp for place in places if place.mpp is not None]
+    return float(np.median(stated)) if stated else None
+
+
 def read_windows(path: Path) -> list[Window]:
     """Read windows.csv."""
     return [Window(row["name"], int(row["row"]), int(row["column"])) for row in read_table(path)]
 
 
 def _place(row: dict[str, str]) -> Place:
-    return Place(row["name"], int(row["offset"]), int(row["height"]), int(row["width"]), row["stratum"])
+    mpp = float(row["mpp"]) if row.get("mpp") else None
+    return Place(row["name"], int(row["offset"]), int(row["height"]), int(row["width"]), row["stratum"], mpp)

@@ -71,9 +71,10 @@ def card(
     settings: TrainSettings,
     augmentation: Augmentation,
     outputs: Outputs,
+    mpp: float | None,
     row: dict[str, Any],
 ) -> dict[str, Any]:
-    """What a user of the weights has to know."""
+    """What a user of the weights has to know; `mpp` is the µm of a working pixel, None where nobody stated it."""
     return {
         "network": arguments.network,
         "options": dict(arguments.option),
@@ -81,6 +82,7 @@ def card(
         "has_maps": outputs.has_maps,
         "tile_px": arguments.tile_px,
         "downsample": arguments.downsample,
+        "mpp": mpp,
         "colours": colours_of(arguments),
         "fold": arguments.fold,
         "epoch": row["epoch"],

@@ -8,7 +8,7 @@ from jaxtyping import Float64, Int64
 from torch.utils.data import DataLoader
 
 from histoloom.class_pixels import class_pixels
-from histoloom.split.tiles import Window
+from histoloom.split.tiles import Window, working_mpp
 from histoloom.train.data.augmentation.strengths import Augmentation
 from histoloom.train.data.batches import Batch, Tiles, TrainingTiles, part_tiles, training_loader, validation_loader
 from histoloom.train.data.class_weights import class_weights
@@ -28,6 +28,7 @@ class FoldData:
     held_out: DataLoader
     probes: Batch
     class_weights: Float64[np.ndarray, " classes"]
+    mpp: float | None  # of a working pixel
 
     @classmethod
     def of(
@@ -51,6 +52,7 @@ class FoldData:
             validation_loader(held_out, _part_size(settings, ranks), ranks),
             probe_tiles(held_out, settings.probe_tiles),
             class_weights(settings.class_weights.split(), _pixels(training)),
+            working_mpp(tiles.store.places.values()),
         )
 
 
