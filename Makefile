@@ -8,6 +8,7 @@ LOCK := envs/lock.txt
 INSTALLED = $(VENV)/installed-$(shell sha256sum $(LOCK) | cut -c1-16)
 REPORT := results/report.html
 DEMO := data/demo
+DEMO_STUDY := config/studies/demo.yaml
 SAMPLES_STUDY := config/studies/real_samples.yaml
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
@@ -36,20 +37,20 @@ lock:  ## resolve envs/requirements.in into envs/lock.txt anew (needs uv)
 	uv pip compile --universal --generate-hashes --python-version 3.11 --no-header --no-emit-index-url \
 	  envs/requirements.in --output-file $(LOCK)
 
-demo-data: $(DEMO)/pannuke $(DEMO)/brecahad  ## make the demo's images: H&E-like, by rule and seed, as PanNuke and BreCaHAD lie
+demo-data: $(DEMO)/pannuke $(DEMO)/brecahad $(DEMO)/slides  ## make the demo's images: H&E-like, by rule and seed, as PanNuke and BreCaHAD lie, and a slide
 
-# One command makes both folders.
-$(DEMO)/pannuke $(DEMO)/brecahad &: scripts/make_demo_data.py scripts/histoloom/prepare/demo/datasets.py scripts/histoloom/prepare/demo/images.py | env
-	python scripts/make_demo_data.py --pannuke $(DEMO)/pannuke --brecahad $(DEMO)/brecahad \
+# One command makes all folders.
+$(DEMO)/pannuke $(DEMO)/brecahad $(DEMO)/slides &: scripts/make_demo_data.py $(wildcard scripts/histoloom/prepare/demo/*.py) | env
+	python scripts/make_demo_data.py --pannuke $(DEMO)/pannuke --brecahad $(DEMO)/brecahad --slides $(DEMO)/slides \
 	  --seed 0 --patches-per-fold 16 --images-per-case 4
 
 demo: demo-data  ## run the whole workflow on the demo's images and write the report
-	snakemake
+	snakemake --configfile $(DEMO_STUDY)
 	@$(MAKE) --no-print-directory report
 
 report: env  ## write the report of the demo's results
 	@mkdir -p $(dir $(REPORT))
-	snakemake --report $(REPORT)
+	snakemake --configfile $(DEMO_STUDY) --report $(REPORT)
 	@echo "The report: $(CURDIR)/$(REPORT)"
 
 real-samples: env  ## run the whole workflow on small real samples (study.samples in config/studies/real_samples.yaml)

@@ -31,25 +31,21 @@ report: f"results/report/{study.slug}/front.rst"
 # Quick, or in need of the internet, which a cluster's nodes may lack.
 localrules:
     all, fetch, download, record_config,
-    write_animations_page, write_table_page, write_inspection_page, write_front_page,
+    write_animations_page, write_table_page, write_smoothing_page, write_slides_page,
+    write_inspection_page, write_front_page,
 
 
 wildcard_constraints:
     dataset="[a-z0-9_]+",
     architecture="[a-z0-9_]+",
     fold="[0-9]+",
+    slide="[a-z0-9_]+",
 
 
 rule all:
     "The whole study: the front page of its report, and all that the report shows."
     input:
-        f"results/report/{study.slug}/front.rst",
-        collect("results/{d}/inspection/page.html", d=study.datasets),
-        collect("results/{d}/figures/curves.png", d=study.datasets),
-        collect("results/{d}/figures/{table}.html", d=study.datasets, table=study.tables),
-        collect("results/{d}/figures/confusion_{a}.png", d=study.datasets, a=study.architectures),
-        collect("results/{d}/figures/epochs_{a}.html", d=study.datasets, a=study.architectures),
-        collect("results/{d}/figures/augmentations_{a}.png", d=study.datasets, a=study.architectures),
+        study.wanted,
 
 
 include: "workflow/rules/prepare.smk"
@@ -57,4 +53,5 @@ include: "workflow/rules/split.smk"
 include: "workflow/rules/train.smk"
 include: "workflow/rules/predict.smk"
 include: "workflow/rules/evaluate.smk"
+include: "workflow/rules/slides.smk"
 include: "workflow/rules/report.smk"

@@ -7,6 +7,7 @@ from dataclasses import astuple
 from pathlib import Path
 
 from histoloom import plugins
+from histoloom.colour.normaliser import Normaliser
 from histoloom.colour.stain import EstimateFailed
 from histoloom.errors import InputError, run
 from histoloom.files import atomic_folder, digest_of, write_table
@@ -16,7 +17,6 @@ from histoloom.prepared import part_rows, read_index, read_table
 from histoloom.progress import progress_bar
 from histoloom.split.normalisation import (
     NORMALISED_COLUMNS,
-    Normaliser,
     draw_reference,
     normalisation_findings,
     normalised,

@@ -1,4 +1,4 @@
-"""Write a CSV as a page with a sortable table, since Snakemake's report offers a CSV only for download."""
+"""Write tables as one page whose columns can be sorted by, since Snakemake's report only offers a CSV for download."""
 
 import argparse
 from pathlib import Path
@@ -13,12 +13,13 @@ TEMPLATE = Path(__file__).resolve().parents[1] / "workflow" / "report" / "table.
 
 def main() -> None:
     arguments = parse()
-    write_text(arguments.html, table_page(TEMPLATE, arguments.title, read_table(arguments.summary)))
+    rows = [row for table in arguments.table for row in read_table(table)]
+    write_text(arguments.html, table_page(TEMPLATE, arguments.title, rows))
 
 
 def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--summary", type=Path, required=True, metavar="CSV", help="any table with a header")
+    parser.add_argument("--table", type=Path, nargs="+", required=True, help="any tables with the same header")
     parser.add_argument("--title", required=True, metavar="TEXT", help="title of the page")
     parser.add_argument("--html", type=Path, required=True, metavar="HTML", help="page to write")
     return parser.parse_args()

@@ -35,6 +35,8 @@ DOCUMENTS = (
     "results/README.md",
     "docs/architectures.md",
     "docs/datasets.md",
+    "docs/qupath.md",
+    "docs/slides.md",
 )
 TEXTS = {name: (REPOSITORY / name).read_text(encoding="utf-8") for name in DOCUMENTS}
 # A complete file in a document: its path in backticks, a colon, then a fenced block.
@@ -260,7 +262,9 @@ def test_every_result_has_its_place_in_the_description():
     rules = "".join(path.read_text() for path in sorted((REPOSITORY / "workflow" / "rules").glob("*.smk")))
     declared = {re.sub(r"\{+(\w+)\}+", r"<\1>", path) for path in re.findall(r'(?<!f)"results/([^"]+)"', rules)}
     declared = {path.replace("<fold>", "<k>").replace("<baseline>", "<architecture>") for path in declared}
-    described = {word for word in quoted(TEXTS["results/README.md"]) if word.startswith(("<dataset>/", "report/"))}
+    described = {
+        word for word in quoted(TEXTS["results/README.md"]) if word.startswith(("<dataset>/", "report/", "slides/"))
+    }
     named = {path for path in declared if not path.endswith("<table>.csv")}  # inputs that other rules declare
     assert named <= {word.rstrip("/") for word in described}
     for word in described:

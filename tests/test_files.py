@@ -1,11 +1,13 @@
 """Files are there whole or not at all."""
 
+import errno
 import json
 import os
 import stat
 
 import pytest
 
+from histoloom.errors import InputError
 from histoloom.files import atomic_file, atomic_folder, digest_of, sha256, write_json, write_table
 
 
@@ -58,7 +60,7 @@ def test_a_full_disk_leaves_the_old_file(tmp_path):
     # Python ignores SIGXFSZ, so a write beyond the limit raises as on a full disk.
     resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limits[1]))
     try:
-        with pytest.raises(OSError, match="File too large"), atomic_file(tmp_path / "a.bin") as part:
+        with pytest.raises(InputError, match="File too large"), atomic_file(tmp_path / "a.bin") as part:
             part.write_bytes(bytes(5000))
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
@@ -75,3 +77,13 @@ def test_the_digest_is_sha256(tmp_path):
     (tmp_path / "a").write_bytes(b"abc")
     assert sha256(tmp_path / "a") == digest_of(b"abc")
     assert digest_of(b"abc").startswith("ba7816bf8f01cfea")
+
+
+@pytest.mark.parametrize("keep", [atomic_file, atomic_folder])
+def test_a_full_disk_is_told_with_the_file_and_nothing_is_left(tmp_path, keep):
+    target = tmp_path / "table.csv"
+    with pytest.raises(InputError, match=r"no space left: \S+table\.csv \(.+\); expected room"), keep(target) as part:
+        file = part / "one" if part.is_dir() else part
+        file.write_bytes(b"begun")
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    assert list(tmp_path.iterdir()) == []

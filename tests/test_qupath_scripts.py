@@ -4,36 +4,12 @@ What they ask of QuPath is answered by stand-ins in qupath_stand_in/, written fr
 """
 
 import json
-import os
 import re
-import shutil
-import subprocess
-from pathlib import Path
 
-import pytest
+from tests.qupath_runs import SCRIPTS, needs_groovy, run_cases
 
-SCRIPTS = Path(__file__).parents[1] / "scripts" / "qupath"
-STAND_IN = Path(__file__).parent / "qupath_stand_in"
-NAMES = ("export_annotations", "export_tiles")
-needs_groovy = pytest.mark.skipif(
-    not (shutil.which("groovy") and shutil.which("java")), reason="groovy is not installed (apt-get install groovy)"
-)
+FIRST_SETTINGS = {"export_annotations": "out", "export_tiles": "out", "import_results": "results"}
 TILES = ("downsample=2", "tile_px=256", "overlap_px=32", "classes=Stroma,Tumor")
-
-
-def run_cases(cases, folder):
-    """What came of each case: {"output": text} or {"error": text}. One process for all, since Java starts slowly."""
-    (folder / "cases.json").write_text(json.dumps(cases))
-    files = [str(STAND_IN / "run_cases.groovy"), str(folder / "cases.json"), str(folder / "results.json")]
-    environment = os.environ | {
-        # Debian's groovy looks in /usr/lib/jvm/default-java alone, which only default-jre brings.
-        "JAVA_HOME": str(Path(shutil.which("java")).resolve().parents[1]),
-        "JAVA_OPTS": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",  # starts in half the time
-    }
-    subprocess.run(
-        ["groovy", "-cp", str(STAND_IN), *files], check=True, env=environment, capture_output=True, timeout=120
-    )
-    return json.loads((folder / "results.json").read_text())
 
 
 def state(image="slide 1.svs", *others, annotations=("Tumor", "Stroma"), **more):
@@ -54,20 +30,20 @@ def tiles(out, *words, **more):
 
 
 @needs_groovy
-def test_both_scripts_parse_and_a_broken_one_does_not(tmp_path):
+def test_every_script_parses_and_a_broken_one_does_not(tmp_path):
+    whole = sorted(SCRIPTS.glob("*.groovy"))
+    assert [path.stem for path in whole] == sorted(FIRST_SETTINGS)
     broken = []
-    for name in NAMES:
-        text = (SCRIPTS / f"{name}.groovy").read_text()
-        for number, (found, instead) in enumerate((("finally {", "finally"), ("(annotations", "annotations)"))):
-            path = tmp_path / f"{name}_{number}.groovy"
-            path.write_text(text.replace(found, instead) if found in text else text + "\ndef (")
-            assert path.read_text() != text
-            broken.append(path)
-    paths = [*(SCRIPTS / f"{name}.groovy" for name in NAMES), *broken]
-    results = run_cases([{"script": str(path), "state": None} for path in paths], tmp_path)
-    assert results[:2] == [{"output": ""}] * 2
-    assert len(results[2:]) == 4
-    assert all(result["error"].startswith("MultipleCompilationErrorsException") for result in results[2:])
+    for path in whole:
+        text = path.read_text()
+        for number, found in enumerate(("def stop(message) {", "println(", "println ")):
+            if found in text:
+                broken.append(tmp_path / f"{path.stem}_{number}.groovy")
+                broken[-1].write_text(text.replace(found, found + "("))
+    results = run_cases([{"script": str(path), "state": None} for path in [*whole, *broken]], tmp_path)
+    assert results[:3] == [{"output": ""}] * 3
+    assert len(results[3:]) >= 6
+    assert all(result["error"].startswith("MultipleCompilationErrorsException") for result in results[3:])
 
 
 @needs_groovy
@@ -174,6 +150,7 @@ def test_tiles_lie_as_the_reader_expects_them(tmp_path):
         "downsample": asked["downsample"],
         "multichannel": False,
         "grayscale": True,
+        "drawn": ["Tumor", "Stroma"],
     }
     listed = json.loads((out / "slide 1-tiles.json").read_text())
     assert (listed["base_directory"], len(listed["tiles"])) == (str(out), 1)
@@ -215,16 +192,36 @@ def test_ignore_is_the_last_label_where_it_is_drawn(tmp_path):
     assert "with Ignore* that makes 255 labels; expected up to 254" in results[4]["error"]
 
 
+@needs_groovy
+def test_what_a_model_drew_is_no_truth_until_somebody_unlocks_it(tmp_path):
+    predicted = {"class": "Necrosis", "locked": True, "histoloom": "unet"}
+    drawn = ["Tumor", predicted, predicted | {"class": "Stroma", "locked": False}, {"class": "Stroma", "locked": True}]
+    results = run_cases(
+        [
+            annotations(tmp_path, "compress=false", image="a.svs", annotations=drawn),
+            annotations(tmp_path, "compress=false", image="b.svs", annotations=[predicted, predicted]),
+            tiles(tmp_path / "tiles", annotations=drawn),
+        ],
+        tmp_path,
+    )
+    assert "3 annotations [Tumor:1, Stroma:2], 1 locked ones of a model left out" in results[0]["output"]
+    assert (tmp_path / "a.geojson").read_text() == "FEATURE_COLLECTION 3"
+    assert "nothing drawn, no file written, 2 locked ones" in results[1]["output"]
+    assert not (tmp_path / "b.geojson").exists()
+    tile = next((tmp_path / "tiles" / "labels").iterdir())
+    assert json.loads(tile.read_text())["server"]["drawn"] == ["Tumor", "Stroma", "Stroma"]
+
+
 def test_the_readme_names_each_setting_of_each_script():
     readme = (SCRIPTS / "README.md").read_text()
-    for name in NAMES:
+    for name, first in FIRST_SETTINGS.items():
         text = (SCRIPTS / f"{name}.groovy").read_text()
-        defaults = re.search(r"\[(out: null.*?)\]", text, re.DOTALL)[1]
+        defaults = re.search(rf"\[({first}: null.*?)\]", text, re.DOTALL)[1]
         section = readme.split(f"## {name}.groovy")[1].split("\n## ")[0]
         keys = re.findall(r"(\w+): ", defaults)
-        assert keys[0] == "out"
+        assert keys[0] == first
         assert [key for key in keys if f"`{key}`" not in section] == []
         used = re.findall(r'--args "?(\w+)=', section)
         assert used
         assert set(used) <= set(keys)
-        assert f"script -p project.qpproj scripts/qupath/{name}.groovy" in section
+        assert re.search(rf"script -p project.qpproj (--save )?scripts/qupath/{name}.groovy", section)

@@ -1,6 +1,7 @@
 """Files that are there whole or not at all: written beside their place, synced to disk, then renamed."""
 
 import csv
+import errno
 import hashlib
 import json
 import os
@@ -11,13 +12,17 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from histoloom.errors import InputError
+
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # disk, quota, and the largest file that is allowed
+
 
 @contextmanager
 def atomic_file(path: Path) -> Iterator[Path]:
     """Give a temporary path in the folder of `path`; at the end it is synced and takes that name.
 
     The temporary name keeps the suffix, since image libraries choose the format by it. When the block raises,
-    the temporary file is removed and what stood at `path` stays.
+    the temporary file is removed and what stood at `path` stays. Raises InputError where there is no room for it.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=".part-", suffix=path.suffix)
@@ -29,14 +34,18 @@ def atomic_file(path: Path) -> Iterator[Path]:
         _sync(part)
         part.replace(path)
         _sync(path.parent)
-    except BaseException:
+    except BaseException as error:
         part.unlink(missing_ok=True)
+        _tell_lack_of_room(path, error)
         raise
 
 
 @contextmanager
 def atomic_folder(path: Path) -> Iterator[Path]:
-    """Give an empty temporary folder beside `path`; at the end it replaces what stood there, whole."""
+    """Give an empty temporary folder beside `path`; at the end it replaces what stood there, whole.
+
+    Raises InputError where there is no room for it.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     part = Path(tempfile.mkdtemp(dir=path.parent, prefix=".part-"))
     try:
@@ -46,8 +55,9 @@ def atomic_folder(path: Path) -> Iterator[Path]:
             shutil.rmtree(path)
         part.replace(path)
         _sync(path.parent)
-    except BaseException:
+    except BaseException as error:
         shutil.rmtree(part, ignore_errors=True)
+        _tell_lack_of_room(path, error)
         raise
 
 
@@ -71,6 +81,13 @@ def sha256(path: Path) -> str:
     """Hex digest of a file's bytes, read in blocks."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _tell_lack_of_room(path: Path, error: BaseException) -> None:
+    if isinstance(error, OSError) and error.errno in FULL:
+        raise InputError(
+            f"no space left: {path} ({error.strerror}); expected room for it on this disk; free some and run again"
+        ) from error
 
 
 def _umask() -> int:

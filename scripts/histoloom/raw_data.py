@@ -1,4 +1,4 @@
-"""The digest of a dataset's raw files, which are no declared input of a rule: copying them would rerun everything.
+"""Digests of raw files and slides: by them a rule reruns, not by time stamps, so that copying reruns nothing.
 
 Standard library only: the Snakefile imports this at every parse.
 """
@@ -26,6 +26,15 @@ def raw_digest(folder: Path, cache: Path) -> str:
         write_json(cache, rows)
     content = [(name, size, digest) for name, (size, _, digest) in rows.items()]
     return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:12]
+
+
+def file_digest(file: Path, cache: Path) -> str:
+    """12 hex digits of the content of one file, remembered in the JSON file `cache` as above."""
+    known = json.loads(cache.read_text(encoding="utf-8")) if cache.is_file() else {}
+    row = _content_row(file, known.get(str(file)))
+    if row != known.get(str(file)):
+        write_json(cache, known | {str(file): row})
+    return row[2][:12]
 
 
 def _visible_files(folder: Path) -> Iterable[Path]:

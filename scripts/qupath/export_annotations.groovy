@@ -4,6 +4,8 @@
  * QuPath script -p project.qpproj scripts/qupath/export_annotations.groovy --args out=/data/annotations
  *
  * Settings, each --args key=value: out (folder), compress (true, the default, writes .geojson.gz).
+ * Annotations that import_results.groovy brought are left out while they are locked: a model drew them. Who has seen
+ * to one and takes it as truth unlocks it.
  * See README.md beside this file. For QuPath 0.5 and newer.
  */
 import static qupath.lib.scripting.QP.*
@@ -19,11 +21,12 @@ def folder = new File(settings.out)
 folder.mkdirs()
 def name = uniqueName()
 def files = ['.geojson', '.geojson.gz'].collect { new File(folder, name + it) }
-def annotations = getAnnotationObjects()
+def (predicted, annotations) = getAnnotationObjects().split { isPrediction(it) }
+def leftOut = predicted ? ", ${predicted.size()} locked ones of a model left out" : ''
 if (annotations.isEmpty()) {
     // A file of an earlier export would bring back annotations that were deleted since.
     files.each { it.delete() }
-    println "${name}: nothing drawn, no file written"
+    println "${name}: nothing drawn, no file written${leftOut}"
     return
 }
 
@@ -39,7 +42,7 @@ try {
 }
 files.findAll { it != target }.each { it.delete() }  // one image, one file, whatever an earlier run chose
 def counts = annotations.countBy { it.getPathClass() == null ? 'no class' : it.getPathClass().toString() }
-println "${target}: ${annotations.size()} annotations ${counts}"
+println "${target}: ${annotations.size()} annotations ${counts}${leftOut}"
 
 /** The settings of the command, over their defaults; a default of null has to be given. */
 def readSettings(given, defaults) {
@@ -56,6 +59,11 @@ def readSettings(given, defaults) {
     if (missing)
         stop("no ${missing.join(', no ')}; expected --args ${missing.first()}=...; add it to the command")
     return settings
+}
+
+/** Whether a model drew it, and nobody made it their own by unlocking it. */
+def isPrediction(annotation) {
+    return annotation.isLocked() && annotation.getMetadata().containsKey('histoloom')
 }
 
 /** The name of this image as a file name, without the ending of its format. */

@@ -8,6 +8,7 @@
  * (pixels of the tile); classes (label 1, 2, ... in this order, and drawn in this order: where two overlap, the later
  * one is seen; -Name leaves a class out). Where Ignore* is drawn it is the last label, above all others, so that what
  * it covers is no class here either. Label 0 is where none of them is drawn.
+ * Annotations that import_results.groovy brought are left out while they are locked: a model drew them.
  * See README.md beside this file. For QuPath 0.5 and newer.
  */
 import static qupath.lib.scripting.QP.*
@@ -78,7 +79,8 @@ def chosenClasses(text, imageName) {
     def words = text.split(',').collect { it.trim() }.findAll { it }
     def dropped = words.findAll { it.startsWith('-') }.collect { it.substring(1) }
     def chosen = words.findAll { !it.startsWith('-') }
-    def drawn = getAnnotationObjects().collect { it.getPathClass() }.findAll { it != null }.collect { it.toString() }
+    def people = getAnnotationObjects().findAll { !isPrediction(it) }
+    def drawn = people.collect { it.getPathClass() }.findAll { it != null }.collect { it.toString() }
     def known = (getProject().getPathClasses().collect { it.toString() } + drawn).unique()
     (chosen + dropped).each { name ->
         if (!known.contains(name))
@@ -99,6 +101,11 @@ def chosenClasses(text, imageName) {
         stop("classes=${text}: with ${ignored.join(', ')} that makes ${labels.size()} labels; expected up to 254; " +
             'name fewer')
     return labels
+}
+
+/** Whether a model drew it, and nobody made it their own by unlocking it. */
+def isPrediction(object) {
+    return object.isLocked() && object.getMetadata().containsKey('histoloom')
 }
 
 /** Full-resolution pixels for each pixel of a tile, given or from the pixel size. */
@@ -134,6 +141,7 @@ def wholeNumber(key, text, least) {
 /** Label images have the resolution of the tiles, and grey levels for labels: a palette would be read as colours. */
 def writeTiles(imageData, part, classes, downsample, tile, overlap) {
     def labels = new LabeledImageServer.Builder(imageData)
+        .useFilter { it.isAnnotation() && !isPrediction(it) }
         .backgroundLabel(0)
         .downsample(downsample)
         .multichannelOutput(false)

@@ -107,11 +107,12 @@ def test_lack_of_memory_in_prediction_is_told_with_its_batch_size(monkeypatch, t
     }  # fmt: skip
     words = [word for flag, value in flags.items() for word in (f"--{flag}", str(value))]
     monkeypatch.setattr(sys, "argv", ["predict_images.py", *words])
-    monkeypatch.setitem(script["main"].__globals__, "load_model", lambda _: (None, {"network": "unet", "tile_px": 32}))
+    card = {"network": "unet", "tile_px": 32, "classes": ["background", "nucleus"]}
+    monkeypatch.setitem(script["main"].__globals__, "load_ensemble", lambda _: ([torch.nn.Identity()], card))
     monkeypatch.setitem(script["main"].__globals__, "part_rows", lambda *_: [argparse.Namespace(image="a.png")])
     monkeypatch.setitem(script["main"].__globals__, "read_image", lambda _: torch.empty(1 << 50, dtype=torch.uint8))
-    smaller = max(batch_size // 2, 1)
-    expected = f"predict.batch_size {batch_size}, tiles of 32 px;\n.*lower predict.batch_size to {smaller}"
+    cure = "lower predict.batch_size to 4" if batch_size > 1 else "take a GPU"
+    expected = f"predict.batch_size {batch_size}, tiles of 32 px;\n.*{cure}"
     with pytest.raises(InputError, match=expected):
         script["main"]()
     assert not (tmp_path / "probabilities").exists()

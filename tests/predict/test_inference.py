@@ -5,10 +5,12 @@ import pytest
 import torch
 from scipy import ndimage
 
+from histoloom.errors import InputError
 from histoloom.networks import build_network
+from histoloom.predict.engine.engine import Engine, EngineSettings
+from histoloom.predict.engine.tiling import OVERLAPS, WINDOWS
 from histoloom.predict.inference import predict_image
-from histoloom.predict.tiling import OVERLAPS, WINDOWS, tile_grid, window_weights
-from tests.predict.test_tiling import slow_mean
+from tests.predict.engine.engine_case import by_definition, noise
 
 CLASSES = ["background", "nucleus"]
 
@@ -17,7 +19,6 @@ class Redness(torch.nn.Module):
     """Logit of class 1 is the red channel in [-1, 1], of class 0 none: a known function of each pixel alone."""
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
-        self.batch = images.shape
         return torch.stack([torch.zeros_like(images[:, 0]), images[:, 0]], dim=1)
 
 
@@ -36,28 +37,14 @@ class TiltedMaps(torch.nn.Module):
         return torch.cat([0 * images[:, :2], slope * images[:, 1:]], dim=1)
 
 
-def both(
-    image,
-    *,
-    network=None,
-    has_maps=False,
-    overlap=4,
-    window="hann",
-    downsample=1,
-    batch_size=3,
-    precision=torch.float32,
-):
-    card = {"classes": CLASSES, "tile_px": 12, "downsample": downsample, "has_maps": has_maps}
-    return predict_image(
-        network or Redness(),
-        card,
-        image,
-        overlap=overlap,
-        window=window,
-        batch_size=batch_size,
-        device=torch.device("cpu"),
-        precision=precision,
-    )
+def engine_of(network, *, classes=CLASSES, tile_px=12, downsample=1, has_maps=False, **settings):
+    card = {"classes": classes, "tile_px": tile_px, "downsample": downsample, "has_maps": has_maps}
+    values = {"overlap": 4, "window": "hann", "batch_size": 3, "precision": "float32"} | settings
+    return Engine([network], card, EngineSettings(**values), torch.device("cpu"))
+
+
+def both(image, *, network=None, **settings):
+    return predict_image(engine_of(network or Redness(), **settings), image)
 
 
 def predicted(image, **settings):
@@ -72,10 +59,6 @@ def in_units_of_networks(values):
 
 def probability_of_red(red):
     return 1 / (1 + np.exp(-in_units_of_networks(red)))
-
-
-def noise(height, width):
-    return np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)
 
 
 @pytest.mark.parametrize("overlap", OVERLAPS)
@@ -104,14 +87,8 @@ def test_maps_of_single_pixels_are_found_exactly_beside_the_same_probabilities(h
 def test_maps_that_tiles_disagree_on_become_their_weighted_mean(height, width, window):
     image = noise(height, width)
     _, maps = both(image, network=TiltedMaps(), has_maps=True, overlap=9, window=window)
-    margin = 24
-    wide = np.pad(in_units_of_networks(image), ((margin, margin), (margin, margin), (0, 0)), mode="reflect")
     slope = np.arange(12)[:, None] / 12
-    tiles = [
-        (row, column, wide[row + margin :, column + margin :][:12, :12, 1:] * slope)
-        for row, column in tile_grid(height, width, 12, 9)
-    ]
-    expected = slow_mean(tiles, height, width, 2, window_weights(12, window).astype(float))
+    expected = by_definition(lambda tile: in_units_of_networks(tile[..., 1:]) * slope, image, 9, window, 12)
     assert np.abs(maps - expected).max() < 1e-5
     assert np.abs(maps - in_units_of_networks(image[..., 1:])).max() > 0.1  # or else the tiles would agree
 
@@ -139,21 +116,9 @@ def test_maps_are_float32_whatever_the_network_computes_in():
             return super().forward(images).bfloat16()
 
     image = noise(20, 20)
-    _, maps = both(image, network=Half(), has_maps=True, precision=torch.bfloat16)
+    _, maps = both(image, network=Half(), has_maps=True, precision="bfloat16")
     assert maps.dtype == np.float32
     assert np.abs(maps - in_units_of_networks(image[..., 1:])).max() < 2**-8  # bfloat16 keeps 8 bits
-
-
-def test_batch_size_changes_nothing_but_rounding():
-    image = noise(30, 20)
-    one, many = predicted(image, batch_size=1), predicted(image, batch_size=100)
-    assert np.abs(one - many).max() < 1e-6  # vectorised functions round by where a value lies in memory
-
-
-def test_tiles_go_through_the_network_in_batches():
-    network = Redness()
-    predicted(noise(12, 12), network=network, overlap=4, batch_size=5)  # 3 x 3 tiles: batches of 5 and 4
-    assert network.batch == (4, 3, 12, 12)
 
 
 @pytest.mark.parametrize(("height", "width"), [(48, 36), (41, 35)])
@@ -172,15 +137,23 @@ def test_one_tile_prediction_is_the_network_itself():
     torch.manual_seed(0)
     network = build_network("unet", {"width": 2}, 2).eval()
     image = noise(32, 32)
-    card = {"classes": CLASSES, "tile_px": 32, "downsample": 1}
-    settings = {"overlap": 1, "window": "constant", "batch_size": 1, "device": torch.device("cpu")}
-    probabilities, _ = predict_image(network, card, image, **settings, precision=torch.float32)
+    settings = {"tile_px": 32, "overlap": 1, "window": "constant", "batch_size": 1}
+    probabilities, _ = both(image, network=network, **settings)
     with torch.inference_mode():
         inputs = torch.from_numpy(image).permute(2, 0, 1)[None] / 127.5 - 1
         expected = network(inputs).softmax(dim=1)[0].permute(1, 2, 0).numpy()
     assert np.abs(probabilities - expected).max() < 1e-5
-    rounded, _ = predict_image(network, card, image, **settings, precision=torch.bfloat16)
+    rounded, _ = both(image, network=network, **settings, precision="bfloat16")
     assert 0 < np.abs(rounded - expected).max() < 0.1
+
+
+def test_a_network_that_gives_no_numbers_is_told():
+    class Broken(torch.nn.Module):
+        def forward(self, images: torch.Tensor) -> torch.Tensor:
+            return images[:, :2] * torch.nan
+
+    with pytest.raises(InputError, match=r"gave no numbers \(NaN\) at some pixels; expected probabilities"):
+        predicted(noise(20, 20), network=Broken())
 
 
 def test_six_classes_stay_apart_on_the_way_to_the_native_grid():
@@ -188,8 +161,6 @@ def test_six_classes_stay_apart_on_the_way_to_the_native_grid():
         def forward(self, images: torch.Tensor) -> torch.Tensor:
             return torch.arange(6.0).view(1, 6, 1, 1) + 0 * images[:, :1]
 
-    card = {"classes": list("abcdef"), "tile_px": 12, "downsample": 2}
-    settings = {"overlap": 4, "window": "hann", "batch_size": 4, "device": torch.device("cpu")}
-    probabilities, _ = predict_image(Levels(), card, noise(25, 31), **settings, precision=torch.float32)
+    probabilities, _ = both(noise(25, 31), network=Levels(), classes=list("abcdef"), downsample=2)
     expected = np.exp(np.arange(6)) / np.exp(np.arange(6)).sum()
     assert np.abs(probabilities - expected).max() < 1e-6

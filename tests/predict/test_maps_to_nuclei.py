@@ -80,7 +80,9 @@ def test_a_loss_of_maps_and_distances_ends_in_nuclei(inputs, tmp_path, monkeypat
     assert chosen["score"] > 0.3
 
     outputs = {"regions": tmp_path / "regions", "nuclei": tmp_path / "nuclei", "nuclei-table": tmp_path / "nuclei.csv"}
-    run_script("postprocess_images", method | outputs | predicted["test"], monkeypatch)
+    off = dict.fromkeys(("kernel-size", "opening", "closing", "hole-area", "min-region-area"), 0)
+    regions = {"index": inputs / "index.csv", "kernel": "none", "unit": "px"} | off
+    run_script("postprocess_images", method | regions | outputs | predicted["test"], monkeypatch)
     nuclei = read_instances(tmp_path / "nuclei" / "image_0.png")
     with (tmp_path / "nuclei.csv").open(newline="") as file:
         assert len(list(csv.DictReader(file))) == nuclei.max() >= 1

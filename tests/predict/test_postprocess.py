@@ -8,11 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from histoloom.files import write_json
+from histoloom.files import write_json, write_table
 from histoloom.formats.images import read_instances, read_mask
-from histoloom.predict.postprocess import class_regions, describe_nuclei
+from histoloom.predict.postprocess import describe_nuclei
+from histoloom.predict.regions.class_map import class_regions
+from histoloom.predict.regions.settings import RegionPlan
 from histoloom.predict.thresholds import untuned
-from histoloom.prepared import read_table
+from histoloom.prepared import INDEX_COLUMNS, read_table
 from tests.predict.discs import as_probabilities, discs
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
@@ -24,16 +26,16 @@ def test_regions_keep_classes_and_lose_small_patches():
     classes[1:4, 4] = 2  # joined to the patch of class 1: one patch of 12 pixels
     classes[7, 7:9] = 2
     probabilities = as_probabilities(classes, 3)
-    assert np.array_equal(class_regions(probabilities, 0), classes)
+    assert np.array_equal(class_regions(probabilities, RegionPlan()), classes)
     expected = classes.copy()
     expected[7] = 0
-    assert np.array_equal(class_regions(probabilities, 3), expected)
-    assert np.array_equal(class_regions(probabilities, 12), expected)
-    assert not class_regions(probabilities, 13).any()
+    assert np.array_equal(class_regions(probabilities, RegionPlan(min_area_px=3)), expected)
+    assert np.array_equal(class_regions(probabilities, RegionPlan(min_area_px=12)), expected)
+    assert not class_regions(probabilities, RegionPlan(min_area_px=13)).any()
 
 
 def test_equal_probabilities_go_to_the_lower_class():
-    assert class_regions(np.array([[[128, 128, 0], [10, 120, 120]]], np.uint8), 0).tolist() == [[0, 1]]
+    assert class_regions(np.array([[[128, 128, 0], [10, 120, 120]]], np.uint8), RegionPlan()).tolist() == [[0, 1]]
 
 
 def test_a_nucleus_has_the_class_of_its_largest_sum():
@@ -58,12 +60,15 @@ def test_no_nuclei_give_no_rows():
     assert describe_nuclei(np.zeros((4, 4), np.int32), np.zeros((4, 4, 2), np.uint8)) == []
 
 
-def run_script(folder, min_area, monkeypatch, method="watershed"):
+REGIONS = {"kernel": "none", "kernel-size": 0, "opening": 0, "closing": 0, "hole-area": 0, "min-region-area": 0}
+
+
+def run_script(folder, min_area, monkeypatch, method="watershed", regions=REGIONS, unit="um"):
     settings = untuned("watershed", {"foreground": 0.5, "min_distance_px": 6, "min_area_px": min_area}, "pq", "a test")
     write_json(folder / "postprocess.json", asdict(settings))
     flags = {"method": method, "settings": folder / "postprocess.json", "dataset": folder / "dataset.json"}
     flags |= {name: folder / name for name in ("probabilities", "maps", "regions", "nuclei")}
-    flags["nuclei-table"] = folder / "nuclei.csv"
+    flags |= {"index": folder / "index.csv", "nuclei-table": folder / "nuclei.csv", "unit": unit, **regions}
     words = [word for flag, value in flags.items() for word in (f"--{flag}", str(value))]
     monkeypatch.setattr(sys, "argv", ["postprocess_images.py", *words])
     runpy.run_path(str(SCRIPTS / "postprocess_images.py"), run_name="__main__")
@@ -76,6 +81,8 @@ def folder(tmp_path):
     (tmp_path / "maps").mkdir()
     np.save(tmp_path / "probabilities" / "pair.npy", as_probabilities(classes, 3))
     np.save(tmp_path / "probabilities" / "void.npy", as_probabilities(classes * 0, 3))
+    rows = [{**dict.fromkeys(INDEX_COLUMNS, ""), "name": name, "height": 40, "width": 60} for name in ("pair", "void")]
+    write_table(tmp_path / "index.csv", INDEX_COLUMNS, rows)
     texts = dict.fromkeys(("name", "reader", "licence", "citation"), "")
     names = ["background", "a", "b"]
     write_json(
@@ -115,3 +122,15 @@ def test_script_leaves_out_nuclei_and_patches_below_the_least_area(folder, monke
     assert read_table(folder / "nuclei.csv") == []
     assert not read_mask(folder / "regions" / "pair.png").any()
     assert not read_instances(folder / "nuclei" / "pair.png").any()
+
+
+def test_script_refuses_micrometres_where_an_image_states_none(folder, monkeypatch):
+    with pytest.raises(SystemExit, match=r"pair: its micrometres per pixel are not known; .* or .* unit: px"):
+        run_script(folder, 0, monkeypatch, regions={**REGIONS, "opening": 2})
+    assert not (folder / "regions").exists()
+
+
+def test_script_cleans_regions_in_pixels_and_leaves_nuclei_as_they_are(folder, monkeypatch):
+    run_script(folder, 0, monkeypatch, regions={**REGIONS, "min-region-area": 10_000}, unit="px")
+    assert not read_mask(folder / "regions" / "pair.png").any()
+    assert read_instances(folder / "nuclei" / "pair.png").max() == 2

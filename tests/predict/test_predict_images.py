@@ -11,6 +11,7 @@ import torch
 from histoloom.files import write_table
 from histoloom.formats.images import write_image
 from histoloom.networks import build_network, save_model
+from histoloom.predict.engine.engine import Engine, EngineSettings
 from histoloom.predict.inference import predict_image
 from histoloom.predict.probabilities import read_maps, read_probabilities
 from histoloom.prepared import INDEX_COLUMNS
@@ -42,9 +43,8 @@ def study(tmp_path):
     return tmp_path
 
 
-def predict_script(study, overlap, monkeypatch):
+def predict_script(study, overlap, monkeypatch, models=("model.pt",), **more):
     flags = {
-        "model": study / "model.pt",
         "index": study / "index.csv",
         "folds": study / "folds.csv",
         "fold": 0,
@@ -55,8 +55,10 @@ def predict_script(study, overlap, monkeypatch):
         "precision": "float32",
         "probabilities": study / "probabilities",
         "maps": study / "maps",
+        **more,
     }
     words = [word for flag, value in flags.items() for word in (f"--{flag}", str(value))]
+    words = ["--model", *(str(study / model) for model in models), *words]
     monkeypatch.setattr(sys, "argv", ["predict_images.py", *words])
     runpy.run_path(str(SCRIPT), run_name="__main__")
 
@@ -75,8 +77,8 @@ def test_script_writes_the_maps_of_a_network_that_has_them(study, monkeypatch):
     card = CARD | {"has_maps": True}
     save_model(study / "model.pt", network.state_dict(), card)
     predict_script(study, 4, monkeypatch)
-    settings = {"overlap": 4, "window": "gaussian", "batch_size": 4, "device": torch.device("cpu")}
-    _, maps = predict_image(network, card, noise(40, 50), **settings, precision=torch.float32)
+    settings = EngineSettings(overlap=4, window="gaussian", batch_size=4, precision="float32")
+    _, maps = predict_image(Engine([network], card, settings, torch.device("cpu")), noise(40, 50))
     assert (maps.min() < -0.01) and (maps.max() > 0.01)
     found = read_maps(study / "maps", "a")
     assert np.abs(found - 127 * np.clip(maps, -1, 1)).max() <= 0.5 + 1e-3
@@ -88,3 +90,26 @@ def test_script_refuses_an_overlap_that_does_not_fit_and_leaves_nothing(study, m
         predict_script(study, 9, monkeypatch)
     assert not (study / "probabilities").exists()
     assert not (study / "maps").exists()
+
+
+def test_script_averages_models_turns_tiles_and_takes_another_window_where_asked(study, monkeypatch):
+    networks = []
+    for seed in range(2):
+        torch.manual_seed(seed)
+        networks.append(build_network("unet", {"width": 2}, 2).eval())
+        save_model(study / f"{seed}.pt", networks[-1].state_dict(), CARD)
+    more = {"tta": "true", "window-px": 48}
+    predict_script(study, 9, monkeypatch, ["0.pt", "1.pt"], **more)
+    settings = EngineSettings(9, "gaussian", 4, "float32", window_px=48, tta=True)
+    expected, _ = predict_image(Engine(networks, CARD, settings, torch.device("cpu")), noise(40, 50))
+    found = read_probabilities(study / "probabilities" / "a.npy", 2)
+    assert np.abs(found - 255 * expected).max() <= 0.5 + 1e-3
+
+
+def test_script_refuses_models_of_other_classes(study, monkeypatch):
+    save_model(study / "other.pt", build_network("unet", {"width": 2}, 2).state_dict(), CARD | {"classes": ["a", "b"]})
+    with pytest.raises(
+        SystemExit, match=r"error: .*other.pt: classes \['a', 'b'\]; expected \['background', 'nucleus'\]"
+    ):
+        predict_script(study, 4, monkeypatch, ["model.pt", "other.pt"])
+    assert not (study / "probabilities").exists()

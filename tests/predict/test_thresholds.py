@@ -3,11 +3,15 @@
 import numpy as np
 import pytest
 
+from histoloom import plugins
 from histoloom.errors import InputError
 from histoloom.plugins import names
 from histoloom.predict.thresholds import (
+    KIND,
+    Thresholds,
     best_combination,
     candidates,
+    coarser,
     configured_options,
     decided,
     read_thresholds,
@@ -123,3 +127,23 @@ def test_damaged_thresholds_are_named(tmp_path, text):
     (tmp_path / "postprocess.json").write_text(text)
     with pytest.raises(InputError, match=r"postprocess\.json: .*; expected what tune_postprocess\.py wrote"):
         read_thresholds(tmp_path / "postprocess.json", "watershed")
+
+
+@pytest.mark.parametrize(
+    ("downsample", "options", "min_area_px"),
+    [
+        (1, {"foreground": 0.4, "min_distance_px": 6, "kernel_px": 21, "min_marker_px": 40}, 30),
+        (3, {"foreground": 0.4, "min_distance_px": 2, "kernel_px": 7, "min_marker_px": 4}, 3),
+        (16, {"foreground": 0.4, "min_distance_px": 1, "kernel_px": 3, "min_marker_px": 0}, 0),
+    ],
+)
+def test_a_coarser_grid_has_shorter_lengths_and_smaller_areas(downsample, options, min_area_px):
+    native = {"foreground": 0.4, "min_distance_px": 6, "kernel_px": 21, "min_marker_px": 40}
+    found = coarser(Thresholds("hover", native, 30, True, "pq", 0.5, 3, "because"), downsample)
+    assert found == Thresholds("hover", options, min_area_px, True, "pq", 0.5, 3, "because")
+
+
+def test_every_option_in_pixels_is_known_to_be_an_area_or_a_length():
+    """One that is new has to be sorted into one of the three, or a slide at another resolution would get it wrong."""
+    found = {name for kind in plugins.names(KIND) for name in plugins.options(KIND, kind) if name.endswith("_px")}
+    assert found == {"min_distance_px", "kernel_px", "min_marker_px"}

@@ -10,7 +10,9 @@ from skimage.segmentation import watershed as skimage_watershed
 from histoloom.errors import InputError
 from histoloom.postprocessors.watershed import watershed
 from histoloom.predict.foreground import connected_patches, foreground_mask, grow_markers
-from histoloom.predict.postprocess import class_regions, without_small
+from histoloom.predict.postprocess import without_small
+from histoloom.predict.regions.class_map import class_regions
+from histoloom.predict.regions.settings import RegionPlan
 from tests.predict.discs import discs, split
 
 
@@ -123,7 +125,7 @@ def test_markers_grow_as_in_one_watershed_over_the_whole_image(seed, share):
 def test_of_three_classes_those_but_background_count_together():
     # 0.4, 0.3, 0.3: background is the most probable class, yet 0.6 is the probability of anything else.
     probabilities = np.full((5, 5, 3), (102, 77, 76), np.uint8)
-    assert not class_regions(probabilities, 0).any()
+    assert not class_regions(probabilities, RegionPlan()).any()
     assert watershed(probabilities, None, foreground=0.6).all()
     assert not watershed(probabilities, None, foreground=0.61).any()
 

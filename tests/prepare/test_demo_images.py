@@ -12,9 +12,12 @@ import numpy as np
 import pytest
 from scipy.ndimage import label
 
+from histoloom.colour.stain import tissue_mask
 from histoloom.errors import InputError
+from histoloom.formats.slides.slide import Slide
 from histoloom.prepare.demo.datasets import MARKER, write_brecahad, write_pannuke
 from histoloom.prepare.demo.images import HABITS, KINDS, TISSUES, draw_scene, draw_staining
+from histoloom.prepare.demo.slides import NAME, write_slide
 
 SCRIPT = Path(__file__).parents[2] / "scripts" / "make_demo_data.py"
 
@@ -158,11 +161,23 @@ def test_points_are_the_nuclei_of_the_scene(brecahad):
 
 
 def test_the_script_makes_the_same_bytes_again(tmp_path, pannuke, brecahad):
-    flags = ["--pannuke", tmp_path / "p", "--brecahad", tmp_path / "b", "--seed", "1"]
+    flags = ["--pannuke", tmp_path / "p", "--brecahad", tmp_path / "b", "--slides", tmp_path / "s", "--seed", "1"]
     counts = ["--patches-per-fold", "3", "--images-per-case", "1"]
     subprocess.run([sys.executable, SCRIPT, *flags, *counts], check=True)
     assert files(tmp_path / "p") == files(pannuke)
     assert files(tmp_path / "b") == files(brecahad)
+    write_slide(tmp_path / "again", 1)
+    assert files(tmp_path / "s") == files(tmp_path / "again")
+
+
+def test_the_slide_is_one_of_a_scanner_with_tissue_on_glass(tmp_path):
+    write_slide(tmp_path / "slides", 1)
+    with Slide(tmp_path / "slides" / NAME) as slide:
+        assert (slide.width, slide.height, slide.mpp) == (1280, 1024, 0.25)
+        assert [(level.width, level.height) for level in slide.levels] == [(1280, 1024), (640, 512)]
+        tissue = tissue_mask(slide.read(0, 0, 1280, 1024))
+    assert tissue[192:832, 192:1088].mean() > 0.5
+    assert not tissue[:190].any()
 
 
 def test_demo_data_is_replaced_whole_and_another_seed_gives_other_images(tmp_path):

@@ -13,7 +13,7 @@ def runCase(one, shellLoader) {
         unit.compile(Phases.CONVERSION)
         return ''
     }
-    QP.state = one.state
+    QP.setState(one.state)
     def output = new StringWriter()
     def binding = new Binding(one.args == null ? [:] : [args: one.args as String[]])
     binding.setVariable('out', new PrintWriter(output))
@@ -21,11 +21,15 @@ def runCase(one, shellLoader) {
     return output.toString()
 }
 
+def described(one) {
+    return one.lists ? [objects: QP.hierarchy.described(), isResolved: QP.hierarchy.isResolved] : [:]
+}
+
 def results = new JsonSlurper().parse(new File(args[0]), 'UTF-8').collect { one ->
     try {
-        [output: runCase(one, this.class.classLoader)]
+        [output: runCase(one, this.class.classLoader)] + described(one)
     } catch (Exception problem) {
-        [error: "${problem.class.simpleName}: ${problem.message}".toString()]
+        [error: "${problem.class.simpleName}: ${problem.message}".toString()] + described(one)
     }
 }
 new File(args[1]).setText(JsonOutput.toJson(results), 'UTF-8')

@@ -37,7 +37,7 @@ rule animations:
 rule table:
     output: report("results/ds/summary.html", category="Scores")
     input: "results/ds/summary.csv"
-    shell: "{python} {root}/scripts/write_table_page.py --summary {{input}} --title scores --html {{output}}"
+    shell: "{python} {root}/scripts/write_table_page.py --table {{input}} --title scores --html {{output}}"
 """
 
 pytestmark = pytest.mark.skipif(not (CHROMIUM and DRIVER), reason="needs chromium and chromedriver (Debian packages)")

@@ -168,7 +168,9 @@ def test_the_stronger_section_wins():
     assert section(config, "train", "z", "y") == {"a": 0, "b": 0, "c": 2, "d": 2}
 
 
-WILDCARDS = SimpleNamespace(dataset="demo_breast", architecture="unet_narrow", fold="0", baseline="all_background")
+WILDCARDS = SimpleNamespace(
+    dataset="demo_breast", architecture="unet_narrow", fold="0", baseline="all_background", overlap="4"
+)
 
 
 def changed(**values):

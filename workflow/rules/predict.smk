@@ -51,6 +51,20 @@ use rule predict as predict_validation with:
         code=study.predict.code,
 
 
+use rule predict as predict_overlap with:
+    output:
+        probabilities=directory("results/{dataset}/{architecture}/fold{fold}/validation/overlap{overlap}/probabilities"),
+        maps=directory("results/{dataset}/{architecture}/fold{fold}/validation/overlap{overlap}/maps"),
+    log:
+        "logs/predict_overlap/{dataset}/{architecture}/fold{fold}_{overlap}.log",
+    benchmark:
+        "benchmark/predict_overlap/{dataset}/{architecture}/fold{fold}_{overlap}.tsv"
+    params:
+        part="val",
+        flags=study.predict.overlap_flags,
+        code=study.predict.code,
+
+
 rule predict_baseline:
     "Predict the test images by a rule that has learnt nothing."
     input:
@@ -142,6 +156,7 @@ rule postprocess:
         probabilities="results/{dataset}/{architecture}/fold{fold}/probabilities",
         maps="results/{dataset}/{architecture}/fold{fold}/maps",
         settings="results/{dataset}/{architecture}/fold{fold}/postprocess.json",
+        index="results/{dataset}/prepared/index.csv",
         description="results/{dataset}/prepared/dataset.json",
     output:
         regions=directory("results/{dataset}/{architecture}/fold{fold}/regions"),
@@ -161,10 +176,45 @@ rule postprocess:
         python scripts/postprocess_images.py \
             --probabilities {input.probabilities:q} \
             --maps {input.maps:q} \
+            --index {input.index:q} \
             --dataset {input.description:q} \
             {params.flags:q} \
             --settings {input.settings:q} \
             --regions {output.regions:q} \
             --nuclei {output.nuclei:q} \
             --nuclei-table {output.nuclei_table:q} > {log:q} 2>&1
+        """
+
+
+rule compare_smoothing:
+    "Score ways of smoothing and cleaning regions, and overlaps, on the validation part: a table to choose from."
+    input:
+        probabilities=study.predict.compared,
+        settings="results/{dataset}/{architecture}/fold{fold}/postprocess.json",
+        masks="results/{dataset}/prepared/masks",
+        index="results/{dataset}/prepared/index.csv",
+        folds="results/{dataset}/folds.csv",
+        description="results/{dataset}/prepared/dataset.json",
+    output:
+        table="results/{dataset}/{architecture}/fold{fold}/smoothing_tried.csv",
+    log:
+        "logs/compare_smoothing/{dataset}/{architecture}/fold{fold}.log",
+    benchmark:
+        "benchmark/compare_smoothing/{dataset}/{architecture}/fold{fold}.tsv"
+    conda:
+        "../../envs/environment.yaml"
+    params:
+        flags=study.predict.compare_flags,
+        code=study.predict.compare_code,
+    shell:
+        """
+        python scripts/compare_smoothing.py \
+            --index {input.index:q} \
+            --folds {input.folds:q} \
+            --fold {wildcards.fold:q} \
+            --dataset {input.description:q} \
+            --probabilities {input.probabilities:q} \
+            --settings {input.settings:q} \
+            {params.flags:q} \
+            --table {output.table:q} > {log:q} 2>&1
         """

@@ -185,7 +185,7 @@ rule write_inspection_page:
 rule write_table_page:
     "Put a table on a page, since the report shows pages but no tables."
     input:
-        table="results/{dataset}/{table}.csv",
+        tables="results/{dataset}/{table}.csv",
         template="workflow/report/table.html.j2",
     output:
         page=report(
@@ -202,14 +202,52 @@ rule write_table_page:
     wildcard_constraints:
         table=study.table_pattern,
     params:
+        title="{table} of {dataset}",
         code=study.code_of("write_table_page"),
     shell:
         """
         python scripts/write_table_page.py \
-            --summary {input.table:q} \
-            --title {wildcards.table:q}" of "{wildcards.dataset:q} \
+            --table {input.tables:q} \
+            --title {params.title:q} \
             --html {output.page:q} > {log:q} 2>&1
         """
+
+
+use rule write_table_page as write_smoothing_page with:
+    input:
+        tables="results/{dataset}/{architecture}/fold{fold}/smoothing_tried.csv",
+        template="workflow/report/table.html.j2",
+    output:
+        page=report(
+            "results/{dataset}/figures/smoothing_{architecture}_fold{fold}.html",
+            category="Tables",
+            subcategory="{dataset}",
+            labels={"shown": "smoothing of {architecture}, fold {fold}"},
+            caption="../report/smoothing.rst",
+        ),
+    log:
+        "logs/write_smoothing_page/{dataset}/{architecture}/fold{fold}.log",
+    params:
+        title="smoothing of {architecture} on {dataset}, fold {fold}",
+        code=study.code_of("write_table_page"),
+
+
+use rule write_table_page as write_slides_page with:
+    input:
+        tables=study.slides.collect("results/slides/{slide}/{dataset}/{architecture}/areas.csv"),
+        template="workflow/report/table.html.j2",
+    output:
+        page=report(
+            "results/report/{study}/slides.html",
+            category="Slides",
+            labels={"shown": "areas and nuclei of all slides"},
+            caption="../report/slides.rst",
+        ),
+    log:
+        "logs/write_slides_page/{study}.log",
+    params:
+        title="areas and nuclei of all slides",
+        code=study.code_of("write_table_page"),
 
 
 rule record_config:

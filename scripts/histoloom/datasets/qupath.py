@@ -6,7 +6,8 @@ from functools import partial
 from pathlib import Path
 
 from histoloom.errors import InputError
-from histoloom.formats import shapes, slides
+from histoloom.formats import shapes
+from histoloom.formats.slides import slide
 from histoloom.plugins import suggestion
 from histoloom.prepare.reading.annotated_slides import Survey, read_window, survey
 from histoloom.prepare.reading.class_map import BACKGROUND, class_map, described, study_classes
@@ -41,7 +42,7 @@ def qupath(
     Images lie in `root`, or in images/ where it holds none. Annotations lie in the sub-folder `annotations` and are
     named <stem><annotation_ending>.geojson, .json, or either with .gz. They are painted in file order, later ones on
     top; where nothing is drawn nothing is known (255). Coordinates count from the corner of what the slide shows in
-    QuPath: of its bounds, where the file states them (see histoloom.formats.slides). Pixels in the options are working
+    QuPath: of its bounds, where the file states them (see formats/slides/slide.py). Pixels in the options are working
     pixels, of `downsample` full-resolution pixels a side.
 
     - `classes`: entries "class in QuPath=class of the study": several of one name merge; "ignore" on the right drops to
@@ -73,7 +74,7 @@ def qupath(
             "'reader: qupath_tiles' for tiles and their labels"
         )
     pairs, unpaired = pair_by_stem(
-        folder, _existing(root / annotations), slides.SUFFIXES, shapes.SUFFIXES, annotation_ending=annotation_ending
+        folder, _existing(root / annotations), slide.SUFFIXES, shapes.SUFFIXES, annotation_ending=annotation_ending
     )
     surveys, unread = _surveys(pairs, cutting)
     problems = (*unpaired, *unread)
@@ -130,7 +131,7 @@ def _check(cutting: Cutting, group: str) -> None:
 
 def _images_folder(root: Path) -> Path:
     _existing(root)
-    holds_image = any(path.name.lower().endswith(slides.SUFFIXES) for path in root.iterdir() if path.is_file())
+    holds_image = any(path.name.lower().endswith(slide.SUFFIXES) for path in root.iterdir() if path.is_file())
     return root / "images" if not holds_image and (root / "images").is_dir() else root
 
 

@@ -1,33 +1,32 @@
 """Macenko's normalisation: the amounts of haematoxylin and eosin stay, their colours become the reference's."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
-from jaxtyping import Bool, UInt8
+from jaxtyping import UInt8
 
+from histoloom.colour.normaliser import Normaliser, Recolouring
 from histoloom.colour.stain import Stains, estimate_stains, from_optical_density, optical_density, typical_stains
 
 
-def macenko(reference: Sequence[UInt8[np.ndarray, "_ 3"]]) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
-    """Give the normalisation of (image, tissue mask) to the stains of reference images; it returns the new image.
+def macenko(reference: Sequence[UInt8[np.ndarray, "_ 3"]]) -> Normaliser:
+    """Give the normalisation to the stains of reference images: from an image's tissue pixels to what is done to it.
 
     Both pairs of stains are estimated on tissue pixels alone, by stain.estimate_stains, which says why not by a
     library: those estimate on all that they map, and a tile that is half glass would get other colours than its
     neighbour. Every pixel is mapped the same way, background too: glass holds no stain, so it stays glass, and tissue
     has no seam. What neither stain explains is dropped, as in the paper: black ink turns violet.
     `reference` holds the tissue pixels of each reference image; medians over the images are taken.
-    Raises EstimateFailed, here for the reference and when called for the image.
+    Raises EstimateFailed, here for the reference and for the tissue of an image.
     Source: Macenko et al., A method for normalizing histology slides for quantitative analysis, ISBI 2009.
     """
     target = typical_stains(reference)
 
-    def normalise(
-        image: UInt8[np.ndarray, "height width 3"], tissue: Bool[np.ndarray, "height width"]
-    ) -> UInt8[np.ndarray, "height width 3"]:
-        change = _change(estimate_stains(image[tissue]), target).astype(np.float32)
-        return from_optical_density(optical_density(image) @ change)
+    def fit(tissue: UInt8[np.ndarray, "_ 3"]) -> Recolouring:
+        change = _change(estimate_stains(tissue), target).astype(np.float32)
+        return lambda image: from_optical_density(optical_density(image) @ change)
 
-    return normalise
+    return fit
 
 
 def _change(source: Stains, target: Stains) -> np.ndarray:

@@ -2,14 +2,18 @@
 
 import cv2
 import numpy as np
-from jaxtyping import Bool, Float32, Int8, Int32, UInt8
+from jaxtyping import Bool, Int8, Int32, UInt8, UInt16
 
 from histoloom.errors import InputError
 from histoloom.predict.foreground import connected_patches, foreground_mask, grow_markers, renumbered
 
+# The distance is counted in whole steps of 1/512 px. Whole numbers are smoothed without rounding errors, so a part of
+# an image gives what the whole gives.
+STEPS = 512
+DEEPEST_PX = 127  # what is deeper is no nucleus; 16 bits hold it and half a pixel more
 SMOOTHING_PX = 1.0  # of the distance map: outlines are ragged by a pixel, and each rag would be a peak
-SAME_PEAK_PX = 0.5  # peaks on a ridge that falls less below its surroundings are one: a bar is not many nuclei
-TILT_PX = 1e-3  # by which the depth rises over the whole image, so that of two equal peaks one is the higher
+SAME_PEAK = STEPS // 2  # peaks on a ridge that falls less below its surroundings are one: a bar is not many nuclei
+LARGEST_FLOAT32 = 2**24  # up to which it holds every whole number
 
 
 def watershed(
@@ -31,19 +35,24 @@ def watershed(
             f"watershed: option min_distance_px={min_distance_px}; expected 1 or more; see predict.method_options"
         )
     mask = foreground_mask(probabilities, foreground)
-    # OpenCV takes a mask without any background as infinitely deep; there the depth says nothing, so it is level.
-    distance = cv2.distanceTransform(mask.astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
-    depth = np.ones_like(distance) if mask.all() else cv2.GaussianBlur(distance, (0, 0), SMOOTHING_PX)
-    return grow_markers(_markers(depth, mask, min_distance_px), -depth, mask)
+    distance = cv2.distanceTransform(mask.view(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    steps = (np.minimum(distance, DEEPEST_PX) * STEPS + 0.5).astype(np.uint16)
+    depth = cv2.GaussianBlur(steps, (0, 0), SMOOTHING_PX)
+    return grow_markers(_markers(depth, mask, min_distance_px), -depth.astype(np.float32), mask)
 
 
 def _markers(
-    depth: Float32[np.ndarray, "height width"], mask: Bool[np.ndarray, "height width"], min_distance_px: int
+    depth: UInt16[np.ndarray, "height width"], mask: Bool[np.ndarray, "height width"], min_distance_px: int
 ) -> Int32[np.ndarray, "height width"]:
-    tilted = depth + np.linspace(0, TILT_PX, depth.size).reshape(depth.shape)
     side = 2 * min_distance_px + 1
-    surroundings = cv2.dilate(tilted, np.ones((side, side), np.uint8))
-    tops, count = connected_patches(mask & (tilted >= surroundings - SAME_PEAK_PX))
+    window = np.ones((side, side), np.uint8)
+    surroundings = cv2.dilate(depth, window)
+    tops, count = connected_patches(mask & (depth + SAME_PEAK >= surroundings))
+    peaks = np.flatnonzero(mask & (depth == surroundings))
+    # Of equal peaks nearer than the least distance only the last counts.
+    order = np.zeros(mask.shape, np.float32 if mask.size < LARGEST_FLOAT32 else np.float64)
+    order.flat[peaks] = peaks + 1
+    last = peaks[cv2.dilate(order, window).flat[peaks] == peaks + 1]
     has_peak = np.zeros(count + 1, bool)
-    has_peak[tops[mask & (tilted == surroundings)]] = True
+    has_peak[tops.flat[last]] = True
     return renumbered(tops, has_peak)

@@ -1,11 +1,11 @@
-"""What is made of probabilities and nuclei whatever the method: class regions, and each nucleus with its class."""
+"""What is made of nuclei whatever the method: those too small are left out, each of the others gets its class."""
 
 from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Int32, UInt8
 
-from histoloom.predict.foreground import connected_patches, renumbered
+from histoloom.predict.foreground import renumbered
 
 
 @dataclass(frozen=True)
@@ -18,19 +18,6 @@ class Nucleus:
     column: float
     area_px: int
     mean_probability: float
-
-
-def class_regions(
-    probabilities: UInt8[np.ndarray, "height width classes"], min_area_px: int
-) -> UInt8[np.ndarray, "height width"]:
-    """The most probable class of each pixel, the first of equals; foreground patches under the area are background.
-
-    A patch is foreground of whatever classes, joined by pixel edges.
-    """
-    classes = probabilities.argmax(axis=2).astype(np.uint8)
-    patches, _ = connected_patches(classes > 0)
-    classes[(np.bincount(patches.ravel()) < min_area_px)[patches]] = 0
-    return classes
 
 
 def without_small(nuclei: Int32[np.ndarray, "height width"], min_area_px: int) -> Int32[np.ndarray, "height width"]:

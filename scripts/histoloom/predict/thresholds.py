@@ -4,7 +4,7 @@ import ast
 import itertools
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,8 @@ from histoloom import plugins
 from histoloom.errors import InputError
 
 KIND = "postprocessors"
+AREAS = ("min_area_px", "min_marker_px")  # options that count pixels; others that end in _px are lengths
+ODD = ("kernel_px",)  # the side of a window, 3 at least
 MIN_AREA = "min_area_px"  # is tried like an option of the method, though it follows every method
 
 
@@ -110,6 +112,28 @@ def read_thresholds(path: Path, method: str) -> Thresholds:
     if thresholds.method != method:
         raise InputError(f"{path}: options of {thresholds.method}; expected those of {method}; run the workflow again")
     return thresholds
+
+
+def coarser(thresholds: Thresholds, downsample: int) -> Thresholds:
+    """The same thresholds on a grid of `downsample` native pixels a side: a slide is predicted at working resolution.
+
+    Lengths are divided by it and areas by its square, each rounded to a whole number, of windows to an odd one.
+
+    >>> native = Thresholds("hover", {"edge": 0.4, "kernel_px": 21, "min_marker_px": 40}, 30, False, "pq", None, 0, "")
+    >>> coarser(native, 2).options, coarser(native, 2).min_area_px
+    ({'edge': 0.4, 'kernel_px': 11, 'min_marker_px': 10}, 8)
+    """
+    options = {name: _coarser(name, value, downsample) for name, value in thresholds.options.items()}
+    return replace(thresholds, options=options, min_area_px=_coarser(MIN_AREA, thresholds.min_area_px, downsample))
+
+
+def _coarser(name: str, value: Any, downsample: int) -> Any:
+    if not name.endswith("_px") or downsample == 1:
+        return value
+    if name in AREAS:
+        return round(value / downsample**2)
+    scaled = max(1, round(value / downsample))
+    return max(3, 2 * round((value / downsample - 1) / 2) + 1) if name in ODD else scaled
 
 
 def without_min_area(combination: Mapping[str, Any]) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float, UInt8
 
+from histoloom.colour.normaliser import Normaliser
 from histoloom.colour.stain import EstimateFailed, estimate_stains, stain_vectors, tissue_mask
 from histoloom.errors import InputError
 from histoloom.files import atomic_file, write_table
@@ -29,7 +30,6 @@ NORMALISED_COLUMNS = (
     *(f"{column}_before" for column in VECTOR_COLUMNS),
     *(f"{column}_after" for column in VECTOR_COLUMNS),
 )
-Normaliser = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -104,7 +104,7 @@ def normalised(image: UInt8[np.ndarray, "height width 3"], normalise: Normaliser
     tissue = tissue_mask(image)
     try:
         before = estimate_stains(image[tissue]).vectors
-        result = normalise(image, tissue)
+        result = normalise(image[tissue])(image)
     except EstimateFailed as error:
         return Outcome(image, str(error))
     return Outcome(result, "", before, stain_vectors(result, tissue))

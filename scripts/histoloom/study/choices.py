@@ -11,11 +11,12 @@ from histoloom import plugins
 from histoloom.study.model_choices import model_problems
 from histoloom.study.plugin_choices import Plugin, Problem, lacking_options, likely, option_problems, unknown_plugin
 from histoloom.study.sections import owner, raw_folder, section
+from histoloom.study.slide_choices import region_problems, slide_problems
 
 # Names of folders in results/, where a dataset's or an architecture's own folder would lie upon them.
-SECTIONS = ("study", "datasets", "architectures", "pairs", "report")  # those that are asked for by name below
+SECTIONS = ("study", "datasets", "architectures", "pairs", "slides", "report")  # those that are asked for by name below
 OFFICIAL_FOLDS = 3  # splits of PanNuke's rotation
-RESERVED = ("prepared", "inspection", "tiles", "figures", "report")
+RESERVED = ("prepared", "inspection", "tiles", "figures", "report", "slides")
 
 
 def choice_problems(config: Mapping[str, Any]) -> list[Problem]:
@@ -34,6 +35,8 @@ def choice_problems(config: Mapping[str, Any]) -> list[Problem]:
         ),
         *(problem for dataset in datasets for problem in _dataset_problems(config, dataset)),
         *(problem for pair in pairs for problem in model_problems(config, *pair)),
+        *(problem for pair in pairs for problem in region_problems(config, *pair)),
+        *slide_problems(config),
         *_headline_problems(config, datasets),
     ]
 

@@ -14,6 +14,7 @@ from histoloom.study.stages.evaluate import Evaluate
 from histoloom.study.stages.predict import Predict
 from histoloom.study.stages.prepare import Prepare
 from histoloom.study.stages.report import Report
+from histoloom.study.stages.slides import Slides
 from histoloom.study.stages.split import Split
 from histoloom.study.stages.train import Train
 from histoloom.study.workflow import fingerprint
@@ -28,6 +29,7 @@ class Study:
         self.config = config
         self.prepare, self.split, self.train = Prepare(config), Split(config), Train(config)
         self.predict, self.evaluate, self.report = Predict(config), Evaluate(config), Report(config)
+        self.slides = Slides(config)
         # The folder of the study's report: several studies may share results, but not a front page.
         self.slug = re.sub("[^a-z0-9]+", "_", config["study"]["name"].lower()).strip("_") or "study"
         self.datasets = list(config["study"]["datasets"])
@@ -39,6 +41,23 @@ class Study:
         self.predictors = [*self.architectures, *self.baselines]
         self.architecture_pattern = _either(self.architectures)
         self.baseline_pattern = _either(self.baselines)
+
+    @property
+    def wanted(self) -> list[str]:
+        """All files that the report shows, its front page first."""
+        return [
+            f"results/report/{self.slug}/front.rst",
+            *(file for dataset in self.datasets for file in self._wanted_of(dataset)),
+            *self.slides.wanted(self.slug),
+        ]
+
+    def _wanted_of(self, dataset: str) -> list[str]:
+        figures = f"results/{dataset}/figures"
+        names = ["curves.png", *(f"{table}.html" for table in self.tables)]
+        for architecture in self.architectures:
+            names += [f"{kind}_{architecture}.png" for kind in ("confusion", "augmentations")]
+            names += [f"epochs_{architecture}.html", *self.predict.smoothing_pages(dataset, architecture)]
+        return [f"results/{dataset}/inspection/page.html", *(f"{figures}/{name}" for name in names)]
 
     def folds(self, wildcards: Any) -> list[int]:
         """Numbers of the dataset's folds, from 0."""

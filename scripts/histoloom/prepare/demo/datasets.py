@@ -33,7 +33,7 @@ def write_pannuke(folder: Path, patches_per_fold: int, seed: int) -> None:
 
     Raises InputError where `folder` holds anything that this function did not make.
     """
-    _refuse_foreign(folder)
+    refuse_foreign(folder)
     with atomic_folder(folder) as part:
         for fold in FOLDS:
             names, scenes = _patches(patches_per_fold, (seed, 1, fold))
@@ -43,7 +43,7 @@ def write_pannuke(folder: Path, patches_per_fold: int, seed: int) -> None:
             np.save(images / "images.npy", np.stack([scene.image for scene in scenes]).astype(np.float64))
             np.save(images / "types.npy", np.array(names, dtype="<U13"))
             np.save(masks / "masks.npy", np.stack([_channels(scene) for scene in scenes]))
-        _mark(part, seed)
+        mark(part, seed)
 
 
 def write_brecahad(folder: Path, images_per_case: int, seed: int) -> None:
@@ -51,7 +51,7 @@ def write_brecahad(folder: Path, images_per_case: int, seed: int) -> None:
 
     A case has one staining. Raises InputError where `folder` holds anything that this function did not make.
     """
-    _refuse_foreign(folder)
+    refuse_foreign(folder)
     with atomic_folder(folder) as part:
         (part / "images").mkdir()
         (part / "groundTruth").mkdir()
@@ -63,7 +63,7 @@ def write_brecahad(folder: Path, images_per_case: int, seed: int) -> None:
                 name = f"Case_{case}-{number:02d}"
                 iio.imwrite(part / "images" / f"{name}.tif", scene.image)
                 write_json(part / "groundTruth" / f"{name}.json", _points(scene))
-        _mark(part, seed)
+        mark(part, seed)
 
 
 def _patches(count: int, seed: Sequence[int]) -> tuple[list[str], list[Scene]]:
@@ -93,11 +93,13 @@ def _points(scene: Scene) -> dict[str, list[dict[str, float]]]:
     return points
 
 
-def _mark(folder: Path, seed: int) -> None:
+def mark(folder: Path, seed: int) -> None:
+    """Say in a folder that it holds demo data, so that it may be replaced."""
     write_text(folder / MARKER, f"Procedural images, seed {seed}: no real tissue. make_demo_data.py replaces them.\n")
 
 
-def _refuse_foreign(folder: Path) -> None:
+def refuse_foreign(folder: Path) -> None:
+    """Raise InputError for a folder that holds anything else than demo data."""
     if folder.exists() and not (folder / MARKER).is_file() and (not folder.is_dir() or any(folder.iterdir())):
         raise InputError(
             f"{folder}: holds something that is no demo data; expected a new or empty folder, or one with {MARKER}; "

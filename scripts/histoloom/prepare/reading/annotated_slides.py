@@ -12,7 +12,7 @@ from jaxtyping import Int32
 
 from histoloom.errors import InputError
 from histoloom.formats.shapes import paint
-from histoloom.formats.slides import Slide
+from histoloom.formats.slides.slide import Slide
 from histoloom.prepare.reading.class_map import DROPPED, class_values
 from histoloom.prepare.reading.drawn_layers import Cutting, Layers, read_layers
 from histoloom.prepare.reading.pairs import Pair

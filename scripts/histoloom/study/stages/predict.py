@@ -4,10 +4,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from histoloom import plugins
-from histoloom.study.sections import network, section
+from histoloom.study.plugin_source import reads
+from histoloom.study.sections import fold_count, network, section
 from histoloom.study.workflow import code_with_plugins, flags
 
 POSTPROCESS_KEYS = ("method", "method_options", "min_area_px", "tune", "tune_metric")
+COMPARED_KEYS = ("tried", "tried_overlaps")
 BASELINE_METHOD = "watershed"  # baselines give no instance maps, whatever the dataset's models do
 
 
@@ -29,6 +31,11 @@ class Predict:
     def baseline_code(self, wildcards: Any) -> str:
         """Code of the script and of the baseline."""
         return code_with_plugins("predict_baseline", ("baselines", wildcards.baseline))
+
+    def overlap_flags(self, wildcards: Any) -> list[str]:
+        """The same flags with another overlap, to compare."""
+        values = {key: value for key, value in self._values(wildcards).items() if key not in POSTPROCESS_KEYS}
+        return flags(values | {"overlap": int(wildcards.overlap)})
 
     def validation(self, wildcards: Any) -> dict[str, list[str]]:
         """The folders of predictions of the validation part, if there is something to tune on it."""
@@ -59,8 +66,45 @@ class Predict:
         return code_with_plugins("postprocess_images", ("postprocessors", self._values(wildcards)["method"]))
 
     def postprocess_flags(self, wildcards: Any) -> list[str]:
-        """The method; its options stand in what tune_postprocess wrote."""
-        return flags({"method": self._values(wildcards)["method"]})
+        """The method, whose options stand in what tune_postprocess wrote, and how regions are smoothed and cleaned."""
+        regions = self._regions(wildcards)
+        kept = {key: value for key, value in regions.items() if key not in COMPARED_KEYS}
+        return flags(kept | {"method": self._values(wildcards)["method"]})
+
+    def smoothing_pages(self, dataset: str, architecture: str) -> list[str]:
+        """Names of the pages that compare ways of smoothing, one a fold; none where nothing is to be compared."""
+        if not any(section(self.config, "regions", dataset, architecture)[key] for key in COMPARED_KEYS):
+            return []
+        folds = range(fold_count(section(self.config, "split", dataset)))
+        return [f"smoothing_{architecture}_fold{fold}.html" for fold in folds]
+
+    def compared(self, wildcards: Any) -> list[str]:
+        """The folders of validation predictions at each overlap that is compared."""
+        folder = f"results/{wildcards.dataset}/{wildcards.architecture}/fold{wildcards.fold}/validation"
+        others = [f"{folder}/overlap{overlap}/probabilities" for overlap in self._other_overlaps(wildcards)]
+        return [f"{folder}/probabilities", *others]
+
+    def compare_flags(self, wildcards: Any) -> list[str]:
+        """Overlaps, settings of regions, and the metrics and class that they are scored by."""
+        regions, evaluate = self._regions(wildcards), section(self.config, "evaluate", wildcards.dataset)
+        overlaps = [self._values(wildcards)["overlap"], *self._other_overlaps(wildcards)]
+        pixelwise = [metric for metric in evaluate["metrics"] if reads("metrics", metric) == "confusion"]
+        values = {key: value for key, value in regions.items() if key not in COMPARED_KEYS}
+        values |= {"tried": regions["tried"], "overlap": overlaps, "metric": pixelwise}
+        values |= {"score_class": self.config["report"]["headline_class"]}
+        return flags(values | {"method": self._values(wildcards)["method"]})
+
+    def compare_code(self, wildcards: Any) -> str:
+        """Code of the script and of the metrics."""
+        metrics = section(self.config, "evaluate", wildcards.dataset)["metrics"]
+        return code_with_plugins("compare_smoothing", *(("metrics", metric) for metric in metrics))
+
+    def _regions(self, wildcards: Any) -> dict[str, Any]:
+        return section(self.config, "regions", wildcards.dataset, wildcards.architecture)
+
+    def _other_overlaps(self, wildcards: Any) -> list[int]:
+        first = self._values(wildcards)["overlap"]
+        return [overlap for overlap in self._regions(wildcards)["tried_overlaps"] if overlap != first]
 
     def _values(self, wildcards: Any) -> dict[str, Any]:
         values = section(self.config, "predict", wildcards.dataset, wildcards.architecture)

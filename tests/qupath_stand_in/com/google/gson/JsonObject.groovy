@@ -7,5 +7,6 @@ class JsonObject {
     def getAsJsonObject() { this }
     def get(String key) { values.containsKey(key) ? new JsonObject(values: values[key]) : null }
     String getAsString() { values }
+    int getAsInt() { values }
     void addProperty(String key, String value) { values[key] = value }
 }

@@ -1,5 +1,7 @@
 package qupath.lib.images.servers
 
+import qupath.lib.scripting.QP
+
 /** Stands in for QuPath's label images: it remembers what was asked for. */
 class LabeledImageServer {
     Map asked
@@ -7,6 +9,10 @@ class LabeledImageServer {
     static class Builder {
         Map asked = [labels: [:]]
         Builder(imageData) {}
+        Builder useFilter(java.util.function.Predicate filter) {
+            asked.drawn = QP.getAnnotationObjects().findAll { filter.test(it) }.collect { it.pathClass }
+            this
+        }
         Builder backgroundLabel(int label) { asked.labels['*Background*'] = label; this }
         Builder downsample(double value) { asked.downsample = value; this }
         Builder multichannelOutput(boolean value) { asked.multichannel = value; this }

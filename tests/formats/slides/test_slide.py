@@ -7,9 +7,9 @@ import pytest
 import tifffile
 
 from histoloom.errors import InputError
-from histoloom.formats.slides import Slide
+from histoloom.formats.slides.slide import Slide
 
-SAMPLES = Path(__file__).parents[3] / "shared" / "data" / "slides"
+SAMPLES = Path(__file__).parents[4] / "shared" / "data" / "slides"
 needs_samples = pytest.mark.skipif(not SAMPLES.is_dir(), reason="real samples are not beside the checkout")
 SMALL = SAMPLES / "CMU-1-Small-Region.svs"
 FROZEN = SAMPLES / "TCGA-CR-7395-01A-01-TS1.svs"
@@ -79,7 +79,7 @@ def test_the_coarser_level_shows_the_same_place():
 def test_blocks_join_without_seam(tmp_path, monkeypatch):
     pixels = noise(200, 150)
     path = write_tiled(tmp_path / "a.tif", pixels)
-    monkeypatch.setattr("histoloom.formats.slides.BLOCK_PX", 32)
+    monkeypatch.setattr("histoloom.formats.slides.slide.BLOCK_PX", 32)
     with Slide(path) as slide:
         assert (slide.read(0, 0, 150, 200) == pixels).all()
         assert slide.size_at(3) == (50, 66)
@@ -157,13 +157,13 @@ def with_bounds(path: Path, monkeypatch, **bounds) -> np.ndarray:
     class Bounded(openslide.OpenSlide):
         properties = property(lambda self: stated | {"openslide.vendor": "mirax", "openslide.mpp-x": "0.25"})
 
-    monkeypatch.setattr("histoloom.formats.slides.openslide.OpenSlide", Bounded)
+    monkeypatch.setattr("histoloom.formats.slides.sources.openslide.OpenSlide", Bounded)
     return pixels
 
 
 def test_a_slide_with_bounds_is_what_lies_in_them(tmp_path, monkeypatch):
     pixels = with_bounds(tmp_path / "a.tif", monkeypatch, x=30, y=18, width=200, height=150)[18:168, 30:230]
-    monkeypatch.setattr("histoloom.formats.slides.BLOCK_PX", 64)
+    monkeypatch.setattr("histoloom.formats.slides.slide.BLOCK_PX", 64)
     with Slide(tmp_path / "a.tif") as slide:
         assert (slide.width, slide.height, slide.mpp) == (200, 150, 0.25)
         assert slide._source.factors == [1, 2]  # levels are those of the whole file
@@ -208,7 +208,7 @@ def broken_slide(path: Path) -> tuple[Path, np.ndarray]:
 
 def test_a_bad_tile_is_named_and_the_others_still_read(tmp_path, monkeypatch):
     path, pixels = broken_slide(tmp_path / "bad.tif")
-    monkeypatch.setattr("histoloom.formats.slides.BLOCK_PX", 64)
+    monkeypatch.setattr("histoloom.formats.slides.slide.BLOCK_PX", 64)
     with Slide(path) as slide:
         assert (slide.read(0, 0, 64, 192) == pixels[:, :64]).all()
         for _ in range(2):
