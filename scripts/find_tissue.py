@@ -20,7 +20,7 @@ def main() -> None:
     settings = settings_among(args, TissueSettings)
     if args.checksums:
         require_checksum(args.slide, args.checksums)
-    with Slide(args.slide, args.mpp) as slide:
+    with Slide(args.slide, given_mpp(args)) as slide:
         if slide.mpp is None:
             raise InputError(
                 f"{args.slide}: does not state how many µm a pixel has; expected them in its header; set slides: mpp, "
@@ -40,6 +40,14 @@ def main() -> None:
     write_json(args.slide_json, facts)
 
 
+def given_mpp(args: argparse.Namespace) -> float | None:
+    """What the settings say of this slide: its own value, else, where its header states none, that of all."""
+    if args.mpp is not None or args.default_mpp is None:
+        return args.mpp
+    with Slide(args.slide) as slide:
+        return args.default_mpp if slide.stated_mpp is None else None
+
+
 def describe(slide: Slide, args: argparse.Namespace) -> dict[str, Any]:
     return {
         "name": args.name,
@@ -47,7 +55,7 @@ def describe(slide: Slide, args: argparse.Namespace) -> dict[str, Any]:
         "width": slide.width,
         "height": slide.height,
         "mpp": slide.mpp,
-        "mpp_source": "header" if args.mpp is None else "setting",
+        "mpp_source": "header" if slide.mpp == slide.stated_mpp else "setting",
         "levels": [{"width": level.width, "height": level.height, "factor": level.factor} for level in slide.levels],
         "tissue_source": "saturation" if args.own_mask is None else "own mask",
     }
@@ -58,6 +66,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--slide", type=Path, required=True, help="slide or plain image")
     parser.add_argument("--name", required=True, help="name of the slide as it is shown to people")
     parser.add_argument("--mpp", type=float, help="µm per full-resolution pixel, in place of what the header says")
+    parser.add_argument("--default-mpp", type=float, help="the same, where the header says nothing")
     parser.add_argument("--own-mask", type=Path, help="image whose pixels other than 0 are tissue, in place of ours")
     parser.add_argument("--checksums", type=Path, help="sha256 of the slides as sha256sum writes them, to check first")
     add_flags(parser, TissueSettings)

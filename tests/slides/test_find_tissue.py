@@ -79,6 +79,14 @@ def test_a_given_pixel_size_wins_and_a_doubtful_one_is_said(tmp_path, capsys):
     assert "expected" in run_script(path, mpp=353)
 
 
+@pytest.mark.parametrize(("stated", "found"), [(0.5, (0.5, "header")), (None, (0.25, "setting"))])
+def test_a_value_for_all_slides_counts_where_the_header_says_nothing(tmp_path, stated, found):
+    path = slide(tmp_path, mpp=stated)
+    assert run_script(path, default_mpp=0.25) == "done"
+    facts = facts_of(path)
+    assert (facts["mpp"], facts["mpp_source"]) == found
+
+
 def test_a_slide_without_tissue_gives_an_empty_mask_and_a_warning(tmp_path, capsys):
     path = slide(tmp_path, rows=glass)
     assert run_script(path) == "done"

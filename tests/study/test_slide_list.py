@@ -7,7 +7,7 @@ import pytest
 from histoloom.errors import InputError
 from histoloom.study.slide_list import ListedSlide, listed_slides
 
-SECTION = {"model": "breast/unet", "mpp": 0.0}
+SECTION = {"model": "breast/unet"}
 
 
 @pytest.fixture(autouse=True)
@@ -62,9 +62,9 @@ def test_a_table_overrides_what_the_section_says() -> None:
     Path("slides.csv").write_text(
         "path,name,mpp,patient,model,tissue\na.svs,Müller; 3,0.5,p7,breast/fpn,mask.png\nb.svs,,,,,\n", encoding="utf-8"
     )
-    assert listed("slides.csv", mpp=0.25) == [
+    assert listed("slides.csv") == [
         ListedSlide("a", Path("a.svs"), "Müller; 3", "breast/fpn", 0.5, "p7", Path("mask.png")),
-        ListedSlide("b", Path("b.svs"), "b.svs", "breast/unet", 0.25),
+        ListedSlide("b", Path("b.svs"), "b.svs", "breast/unet"),
     ]
 
 

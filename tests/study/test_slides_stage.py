@@ -54,7 +54,9 @@ def test_a_slides_own_values_reach_the_search_for_tissue():
     assert after(words, "--own-mask") == ["m.png"]
     assert after(words, "--checksums") == ["sums"]
     assert slides.own_files(wild("b")) == {"checksums": "sums"}
-    assert "--mpp" not in slides.tissue_flags(wild("b"))
+    assert not {"--mpp", "--default-mpp"} & set(slides.tissue_flags(wild("b")))
+    words = study(mpp=0.25).slides.tissue_flags(wild("b"))
+    assert after(words, "--default-mpp") == ["0.25"]
 
 
 def test_what_section_slides_says_of_prediction_wins_for_slides_alone():

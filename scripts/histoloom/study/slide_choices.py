@@ -18,7 +18,7 @@ def slide_problems(config: Mapping[str, Any]) -> Iterator[Problem]:
     if not values.get("files"):
         return
     try:
-        slides = listed_slides({"model": "none", "mpp": 0.0} | values)
+        slides = listed_slides({"model": "none"} | values)
     except InputError as error:
         yield ("slides", "files"), str(error).removeprefix("slides.files: ")
         return

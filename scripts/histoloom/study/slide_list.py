@@ -22,7 +22,8 @@ SLUG_LETTERS = 60  # file systems take 255 bytes, and a slug is one part of a na
 class ListedSlide:
     """One slide: `slug` names its folder and its jobs, `name` is shown; `model` is "dataset/architecture".
 
-    mpp: µm per pixel at full resolution, None where the file's own counts. tissue: a mask of one's own, or None.
+    mpp: µm per pixel at full resolution that a table states for this slide, None where the file's own counts. tissue: a
+    mask of one's own, or None.
     """
 
     slug: str
@@ -108,13 +109,13 @@ def _slide(row: Mapping[str, str], slug: str, section: Mapping[str, Any]) -> Lis
     if tissue and not tissue.is_file():
         raise InputError(f"slides: {path}: no tissue mask {tissue}; expected an image file; mend the column tissue")
     name = row.get("name") or path.name
-    return ListedSlide(slug, path, name, model, _mpp(row, section), row.get("patient", ""), tissue)
+    return ListedSlide(slug, path, name, model, _mpp(row), row.get("patient", ""), tissue)
 
 
-def _mpp(row: Mapping[str, str], section: Mapping[str, Any]) -> float | None:
-    text = row.get("mpp") or str(section["mpp"])
+def _mpp(row: Mapping[str, str]) -> float | None:
+    text = row.get("mpp")
     try:
-        return float(text) or None
+        return float(text) if text else None
     except ValueError as error:
         raise InputError(
             f"slides: {row['path']}: mpp '{text}'; expected µm per pixel such as 0.25; mend the column mpp"

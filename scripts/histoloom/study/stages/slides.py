@@ -53,7 +53,8 @@ class Slides:
     def tissue_flags(self, wildcards: Any) -> list[str]:
         """The shown name, a stated pixel size, files of one's own, and how tissue is found."""
         slide = self._slide(wildcards)
-        stated = {"mpp": slide.mpp} if slide.mpp else {}
+        found = {"mpp": slide.mpp, "default_mpp": self.values["mpp"]}
+        stated = {name: value for name, value in found.items() if value}
         return flags({"name": slide.name} | stated | self.own_files(wildcards) | self.values["tissue"])
 
     def folds_of(self, pattern: str) -> Any:
