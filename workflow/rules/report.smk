@@ -240,6 +240,7 @@ use rule write_table_page as write_slides_page with:
         page=report(
             "results/report/{study}/slides.html",
             category="Slides",
+            subcategory="all slides",
             labels={"shown": "areas and nuclei of all slides"},
             caption="../report/slides.rst",
         ),
