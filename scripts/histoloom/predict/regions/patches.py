@@ -28,7 +28,7 @@ def label_patches(
         mask = (classes == index).view(np.uint8)
         count, found = cv2.connectedComponents(mask, connectivity=4, ltype=cv2.CV_32S)
         labels += found
-        cv2.add(labels, before, dst=labels, mask=mask)
+        np.add(labels, before, out=labels, where=mask.view(bool))  # OpenCV takes an array of 4 x 1 for a scalar
         of_patch.append(np.full(count - 1, index, np.uint8))
         before += count - 1
     return labels, np.concatenate(of_patch)
