@@ -1,7 +1,6 @@
 """Draw the overview of a slide: the slide, its classes on it, the density of its nuclei, a legend and a scale bar."""
 
 import argparse
-import json
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +14,13 @@ from histoloom.slides.band_store import BandStore
 from histoloom.slides.class_shares import class_shares, nuclei_density
 from histoloom.slides.nuclei_table import read_tables
 from histoloom.slides.overview import Overview, draw_overview, drawn_colours
+from histoloom.slides.slide_facts import read_slide_facts
 from histoloom.slides.thumbnail import downsample_to, thumbnail
 
 
 def main() -> None:
     args = parse()
-    facts = json.loads(args.slide_json.read_text(encoding="utf-8"))
+    facts = read_slide_facts(args.slide_json)
     with Slide(args.slide, facts["mpp"]) as slide:
         if (slide.width, slide.height) != (facts["width"], facts["height"]):
             raise InputError(

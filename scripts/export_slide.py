@@ -7,20 +7,19 @@ from pathlib import Path
 from histoloom.errors import InputError, run
 from histoloom.files import write_table
 from histoloom.formats.geojson import write_features
-from histoloom.formats.images import read_mask
 from histoloom.formats.ome_tiff import write_ome_tiff
-from histoloom.predict.engine.tissue_mask import TissueMask
 from histoloom.slides.areas import area_table, count_nuclei, count_pixels
 from histoloom.slides.band_store import BandStore
 from histoloom.slides.class_colours import colours_of
 from histoloom.slides.nuclei_table import read_tables
 from histoloom.slides.qupath_objects import Origin, nucleus_features, region_features
 from histoloom.slides.regions_vectors import regions_of
+from histoloom.slides.slide_facts import read_slide_facts, tissue_on
 
 
 def main() -> None:
     args = parse()
-    classes, slide = BandStore.open(args.classes), json.loads(args.slide_json.read_text(encoding="utf-8"))
+    classes, slide = BandStore.open(args.classes), read_slide_facts(args.slide_json)
     grid, names = classes.grid, tuple(classes.grid.facts["classes"])
     colours, tolerance_px = colours_of(names), args.simplify_um / grid.mpp
     write_ome_tiff(args.class_map, classes.rows, grid.height, grid.width, names[1:], colours[1:], grid.mpp, "classes")
@@ -30,7 +29,7 @@ def main() -> None:
     write_features(args.regions, about, region_features(regions_of(classes), origin, tolerance_px))
     write_features(args.nuclei_outlines, about, nucleus_features(read_tables(args.nuclei), origin, tolerance_px))
 
-    tissue = TissueMask(read_mask(args.tissue) > 0, slide["tissue_mpp"] / grid.mpp, grid.height, grid.width)
+    tissue = tissue_on(grid, args.tissue, slide)
     seams = json.loads(args.seams.read_text(encoding="utf-8"))["seam_index"]
     pixels = count_pixels(classes, tissue, len(names))
     nuclei = count_nuclei(read_tables(args.nuclei), classes, len(names))

@@ -1,7 +1,6 @@
 """Turn the prediction of a slide into its class map and its nuclei, band by band."""
 
 import argparse
-import json
 import math
 import sys
 from pathlib import Path
@@ -13,7 +12,6 @@ from tqdm import tqdm
 from histoloom.arguments import add_flags, settings_among
 from histoloom.errors import run
 from histoloom.files import atomic_folder, write_json
-from histoloom.formats.images import read_mask
 from histoloom.plugins import names
 from histoloom.predict.engine.seams import Seams
 from histoloom.predict.engine.tissue_mask import TissueMask
@@ -24,6 +22,7 @@ from histoloom.slides.band_store import BandStore, Grid
 from histoloom.slides.class_bands import ClassBands
 from histoloom.slides.nuclei import nuclei_of_slide
 from histoloom.slides.nuclei_table import write_tables
+from histoloom.slides.slide_facts import read_slide_facts, tissue_on
 
 
 def main() -> None:
@@ -32,8 +31,8 @@ def main() -> None:
     grid, outside = predicted.grid, predicted.grid.facts["outside"]
     thresholds = coarser(read_thresholds(settings_of_fold(args.settings, grid), args.method), grid.facts["downsample"])
     maps = BandStore.open(args.prediction_maps).rows if BandStore.is_at(args.prediction_maps) else None
-    slide = json.loads(args.slide_json.read_text(encoding="utf-8"))
-    tissue = TissueMask(read_mask(args.tissue) > 0, slide["tissue_mpp"] / grid.mpp, grid.height, grid.width)
+    slide = read_slide_facts(args.slide_json)
+    tissue = tissue_on(grid, args.tissue, slide)
     settings, min_area_px = settings_among(args, RegionSettings), thresholds.min_area_px
     plan = plan_regions(settings, grid.mpp, min_area_px, grid.facts["slide"])
     shape = (grid.height, grid.width)

@@ -19,9 +19,10 @@ from histoloom.predict.engine.ensemble import load_ensemble
 from histoloom.predict.engine.flags import add_engine_flags, engine_settings, memory_advice
 from histoloom.predict.engine.tiling import stride_px
 from histoloom.predict.engine.tissue_mask import TissueMask
-from histoloom.slides.prediction import bands_from, chosen, grids, model_mpp, read_slide_facts
+from histoloom.slides.prediction import bands_from, chosen, grids, model_mpp
 from histoloom.slides.prediction_state import State, fingerprint
 from histoloom.slides.recoloured import in_stain_of
+from histoloom.slides.slide_facts import read_slide_facts
 from histoloom.slides.slide_pixels import SlidePixels
 
 

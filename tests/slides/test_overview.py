@@ -189,7 +189,7 @@ def test_letters_that_the_font_lacks_are_replaced(tmp_path):
 def test_the_script_draws_a_slide_twice_alike(tmp_path):
     made = MadeTissue(600, 800)
     path = write_pyramid(tmp_path / "a.tif", made.rows, 600, 800, mpp=0.25, levels=2)
-    facts = {"name": "Slide 1", "slide": "a.tif", "width": 800, "height": 600, "mpp": 0.25}
+    facts = {"name": "Slide 1", "slide": "a.tif", "width": 800, "height": 600, "mpp": 0.25, "tissue_mpp": 8.0}
     (tmp_path / "slide.json").write_text(json.dumps(facts))
     store_of(tmp_path / "classes", made.tissue(0, 600)[::2, ::2].astype(np.uint8))
     nuclei = made.nuclei() / 2
@@ -220,7 +220,8 @@ def test_the_script_draws_a_slide_twice_alike(tmp_path):
 
 def test_another_slide_than_that_of_the_facts_is_refused(tmp_path):
     path = write_pyramid(tmp_path / "a.tif", MadeTissue(300, 400).rows, 300, 400, mpp=0.25)
-    (tmp_path / "slide.json").write_text(json.dumps({"width": 401, "height": 300, "mpp": 0.25}))
+    facts = {"slide": "a.tif", "width": 401, "height": 300, "mpp": 0.25, "tissue_mpp": 8.0}
+    (tmp_path / "slide.json").write_text(json.dumps(facts))
     words = [
         "scripts/draw_overview.py",
         "--slide",

@@ -37,7 +37,9 @@ def write_slide(folder, probabilities, tissue, outside):
     write_image(folder / "tissue.png", tissue.astype(np.uint8) * 255)
     (folder / "maps").mkdir()
     (folder / "maps" / ".snakemake_timestamp").touch()  # of a folder that a rule declares, though nothing is in it
-    write_json(folder / "slide.json", {"slide": "A 1", "tissue_mpp": TISSUE_PX * MPP})
+    height, width = probabilities.shape[:2]
+    facts = {"slide": "A 1", "width": width, "height": height, "mpp": MPP, "tissue_mpp": TISSUE_PX * MPP}
+    write_json(folder / "slide.json", facts)
     thresholds = {"method": "watershed", "options": {}, "min_area_px": 50, "tuned": False, "metric": "pq"}
     write_json(folder / "postprocess.json", {**thresholds, "score": None, "images": 0, "reason": ""})
 

@@ -1,6 +1,5 @@
 """A slide predicted band by band: at which resolution, on which grid, and as which bytes."""
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -18,22 +17,6 @@ from histoloom.predict.engine.tissue_mask import TissueMask
 from histoloom.slides.band_store import BAND_PX, Grid, facts_of
 from histoloom.slides.slide_pixels import TOLERANCE, SlidePixels
 from histoloom.targets import MAPS
-
-SLIDE_FACTS = {"slide": str, "width": int, "height": int, "mpp": int | float, "tissue_mpp": int | float}
-
-
-def read_slide_facts(path: Path) -> dict[str, Any]:
-    """What find_tissue.py wrote of a slide; InputError where something is missing."""
-    try:
-        facts = json.loads(path.read_text(encoding="utf-8"))
-        missing = [name for name, kind in SLIDE_FACTS.items() if not isinstance(facts[name], kind)]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        missing = [f"{type(error).__name__}: {error}"]
-    if missing:
-        raise InputError(
-            f"{path}: {', '.join(missing)[:200]}; expected {', '.join(SLIDE_FACTS)}; run scripts/find_tissue.py again"
-        )
-    return facts
 
 
 def chosen(models: Sequence[Path], references: Sequence[Path], choose: str) -> tuple[list[Path], Path | None]:
