@@ -12,7 +12,7 @@ DEMO_STUDY := config/studies/demo.yaml
 SAMPLES_STUDY := config/studies/real_samples.yaml
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: help env lock demo-data demo report real-samples test debian-tools lint clean
+.PHONY: help env lock demo-data demo report real-samples why compare test debian-tools lint clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
@@ -58,6 +58,15 @@ real-samples: env  ## run the whole workflow on small real samples (study.sample
 	snakemake --configfile $(SAMPLES_STUDY)
 	snakemake --configfile $(SAMPLES_STUDY) --report results/real_samples.html
 	@echo "The report: $(CURDIR)/results/real_samples.html"
+
+STUDY ?= $(DEMO_STUDY)
+
+why: env  ## say what a run would do, and why: make why STUDY=config/studies/mine.yaml
+	@python scripts/explain_rerun.py --configfile $(STUDY)
+
+compare: env  ## say what changed between two runs: make compare A=old/results B=results
+	@test -n "$(A)" -a -n "$(B)" || { echo "error: A and B are to be results folders: make compare A=... B=..." >&2; exit 1; }
+	@python scripts/compare_runs.py --first $(A) --second $(B) $(if $(HTML),--html $(HTML)) $(if $(TABLE),--table $(TABLE))
 
 test: env debian-tools  ## run all tests
 	python -m pytest -n auto --dist loadfile

@@ -32,7 +32,7 @@ report: f"results/report/{study.slug}/front.rst"
 localrules:
     all, fetch, download, record_config,
     write_animations_page, write_table_page, write_smoothing_page, write_slides_page,
-    write_inspection_page, write_front_page,
+    write_inspection_page, write_front_page, write_model_card, export_tables,
 
 
 wildcard_constraints:
@@ -54,4 +54,5 @@ include: "workflow/rules/train.smk"
 include: "workflow/rules/predict.smk"
 include: "workflow/rules/evaluate.smk"
 include: "workflow/rules/slides.smk"
-include: "workflow/rules/report.smk"
+include: "workflow/rules/report_figures.smk"
+include: "workflow/rules/report_pages.smk"

@@ -27,19 +27,28 @@ def monai(image: np.ndarray, arguments: argparse.Namespace) -> Iterator[Peer]:
 
 
 @contextmanager
-def monai_tuned(image: np.ndarray, arguments: argparse.Namespace, buffer_steps: int | None = None) -> Iterator[Peer]:
+def monai_tuned(
+    image: np.ndarray, arguments: argparse.Namespace, buffer_steps: int | None = None, compiled: bool = True
+) -> Iterator[Peer]:
     """SlidingWindowInferer on the network in bfloat16, channels last, and compiled."""
-    if not shutil.which("c++"):
+    if compiled and not shutil.which("c++"):
         raise RuntimeError("no C++ compiler; expected one to compile the network; leave 'monai tuned' out")
     network = load_model(arguments.model)[0].to(DEVICE, memory_format=torch.channels_last)
-    compiled = torch.compile(network)
+    called = torch.compile(network) if compiled else network
 
     def predictor(tiles: torch.Tensor) -> torch.Tensor:
         with torch.autocast(DEVICE.type, torch.bfloat16):
-            output = compiled(tiles.contiguous(memory_format=torch.channels_last))
+            output = called(tiles.contiguous(memory_format=torch.channels_last))
         return output.float().softmax(1)
 
     with sliding_window(image, arguments, predictor, buffer_steps) as peer:
+        yield peer
+
+
+@contextmanager
+def monai_eager(image: np.ndarray, arguments: argparse.Namespace) -> Iterator[Peer]:
+    """The tuned one without compiling, which is the quicker on some processors."""
+    with monai_tuned(image, arguments, compiled=False) as peer:
         yield peer
 
 

@@ -35,6 +35,7 @@ PEERS = {
     "plain loop": ("inference_peers", "plain"),
     "MONAI": ("inference_monai", "monai"),
     "MONAI tuned": ("inference_monai", "monai_tuned"),
+    "MONAI tuned, not compiled": ("inference_monai", "monai_eager"),
     "MONAI tuned, buffered": ("inference_monai", "monai_buffered"),
     "TIAToolbox": ("inference_tiatoolbox", "tiatoolbox"),
 }

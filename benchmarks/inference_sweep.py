@@ -27,8 +27,8 @@ from histoloom.networks import load_model, memory_format
 from histoloom.predict.engine.engine import Engine
 from histoloom.predict.engine.pixels import Pixels
 from histoloom.slides.band_store import BandStore, Grid
-from histoloom.slides.prediction import bands_from
-from histoloom.slides.slide_pixels import SlidePixels
+from histoloom.slides.prediction.bands import bands_from
+from histoloom.slides.prediction.slide_pixels import SlidePixels
 
 WARM_UP, COUNTED = 3, 10  # forward passes on resident tensors
 

@@ -31,16 +31,16 @@ from histoloom.errors import run
 from histoloom.files import write_text
 from histoloom.formats.geojson import write_features
 from histoloom.slides.band_store import BandStore, Grid
-from histoloom.slides.nuclei import nuclei_of_slide
-from histoloom.slides.nuclei_table import read_tables, write_tables
-from histoloom.slides.qupath_objects import Origin, nucleus_features
+from histoloom.slides.export.qupath_objects import Origin, nucleus_features
+from histoloom.slides.nuclei.blocks import nuclei_of_slide
+from histoloom.slides.nuclei.table import read_tables, write_tables
 
 FIELD_PX, SPACING_PX, CLASSES = 2048, 20, ("background", "tumour", "stroma", "immune")
 MIN_AREA_PX, MPP, COLOURS = 10, 0.25, ((0, 0, 0), (200, 0, 0), (0, 200, 0), (0, 0, 200))
 SETUP = f"""import sys; from pathlib import Path; sys.path.insert(0, {str(SCRIPTS)!r})
 from histoloom.slides.band_store import BandStore
-from histoloom.slides.nuclei import nuclei_of_slide
-from histoloom.slides.nuclei_table import read_tables, write_tables
+from histoloom.slides.nuclei.blocks import nuclei_of_slide
+from histoloom.slides.nuclei.table import read_tables, write_tables
 store, tables, out = BandStore.open(Path(sys.argv[1])), Path(sys.argv[2]), Path(sys.argv[3])
 """
 FIND = (
@@ -51,7 +51,7 @@ write_tables(tables, nuclei_of_slide(store.rows, None, shape, "watershed", {{}},
 EXPORT = (
     SETUP
     + f"""from histoloom.formats.geojson import write_features
-from histoloom.slides.qupath_objects import Origin, nucleus_features
+from histoloom.slides.export.qupath_objects import Origin, nucleus_features
 origin = Origin("slide", "model", {CLASSES!r}, store.grid.height, store.grid.width, store.grid.mpp, 1.0)
 write_features(out, {{}}, nucleus_features(read_tables(tables), origin))"""
 )

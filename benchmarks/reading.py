@@ -30,7 +30,7 @@ from histoloom.errors import run
 from histoloom.files import write_text
 from histoloom.formats.slides.slide import SLIDE_SUFFIXES, Slide
 from histoloom.predict.engine.pixels import read_ahead
-from histoloom.slides.slide_pixels import SlidePixels
+from histoloom.slides.prediction.slide_pixels import SlidePixels
 
 TILE_PX, STRIDE_PX, BAND_PX = 256, 64, 512
 MPP = 0.5  # of every slide, as a setting: whatever it is, the full resolution is read

@@ -11,7 +11,7 @@ from histoloom.report.figures.style import save
 
 def main() -> None:
     arguments = parse()
-    save(draw_curves(curves_by_architecture(arguments.history)), arguments.figure)
+    save(draw_curves(curves_by_architecture(arguments.history)), arguments.figure, arguments.pdf)
 
 
 def curves_by_architecture(paths: list[Path]) -> dict[str, list[Curve]]:
@@ -35,6 +35,7 @@ def parse() -> argparse.Namespace:
         help="training histories; a path ends in <architecture>/fold<k>/history.csv, which names the panel",
     )
     parser.add_argument("--figure", type=Path, required=True, metavar="PNG", help="figure to write")
+    parser.add_argument("--pdf", type=Path, metavar="PDF", help="the same figure for print, to write")
     return parser.parse_args()
 
 

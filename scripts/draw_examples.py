@@ -3,62 +3,45 @@
 import argparse
 from pathlib import Path
 
-from histoloom.errors import InputError, run
+from histoloom.errors import run
 from histoloom.files import write_table
-from histoloom.formats.images import read_image, read_mask
-from histoloom.prepared import IndexRow, read_description, read_index, read_table
-from histoloom.report.figures.examples import Choice, Example, choose, description, draw_examples, drawn_colours
+from histoloom.prepared import read_description, read_index
+from histoloom.report.choice import COLUMNS, Ranking, chosen, description, table_rows
+from histoloom.report.example_files import predictions_of, read_example
+from histoloom.report.figures.examples import draw_examples, drawn_colours
 from histoloom.report.figures.style import save_tissue
 
 
 def main() -> None:
-    arguments = parse()
-    choices = choose(read_scores(arguments), arguments.count)
-    if not choices:
-        raise InputError(
-            f"{arguments.scores}: no image has a defined {arguments.metric} of '{arguments.class_name}' for "
-            f"{arguments.architecture}; expected at least one; choose another metric or class for the examples"
-        )
-    images = {row.name: row for row in read_index(arguments.index)}
-    examples = [read_example(choice, images[choice.name], arguments.regions) for choice in choices]
-    metric = f"{arguments.metric} ({arguments.class_name})"
-    classes = read_description(arguments.dataset).classes
-    figure = draw_examples(examples, classes, metric)
-    save_tissue(figure, arguments.figure, drawn_colours(len(classes)), description(choices, metric))
-    rows = [(one.rank, one.name, " ".join(map(str, one.folds)), arguments.metric, repr(one.score)) for one in choices]
-    write_table(arguments.table, ("rank", "name", "folds", "metric", "score"), rows)
-
-
-def read_scores(arguments: argparse.Namespace) -> list[tuple[str, int, float]]:
-    wanted = (arguments.architecture, arguments.metric, arguments.class_name)
-    return [
-        (row["name"], int(row["fold"]), float(row["score"] or "nan"))
-        for row in read_table(arguments.scores)
-        if (row["architecture"], row["metric"], row["class"]) == wanted
-    ]
-
-
-def read_example(choice: Choice, row: IndexRow, regions: list[Path]) -> Example:
-    predicted = read_mask(regions[choice.fold] / f"{choice.name}.png")
-    return Example(choice, read_image(row.image), read_mask(row.mask), predicted)
+    args = parse()
+    ranking = Ranking(args.architecture, args.metric, args.class_name)
+    choices, rule = chosen(args.scores, ranking, args.count)
+    classes = read_description(args.dataset).classes
+    predictions = predictions_of(args.regions, args.nuclei, args.nuclei_table, classes)
+    images = {row.name: row for row in read_index(args.index)}
+    examples = [read_example(choice, images[choice.name], predictions) for choice in choices]
+    figure = draw_examples(examples, classes, ranking.score_name, rule)
+    words = description(choices, ranking.score_name)
+    save_tissue(figure, args.figure, drawn_colours(len(classes)), words, args.pdf)
+    write_table(args.table, COLUMNS, table_rows(choices, ranking))
 
 
 def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--scores", type=Path, required=True, metavar="CSV", help="scores of every image")
-    parser.add_argument("--architecture", required=True, metavar="NAME", help="architecture whose images to show")
-    parser.add_argument("--metric", required=True, metavar="NAME", help="metric that orders the images")
-    parser.add_argument(
-        "--class", dest="class_name", required=True, metavar="NAME", help="class whose score orders the images"
-    )
-    parser.add_argument("--index", type=Path, required=True, metavar="CSV", help="index of the prepared images")
-    parser.add_argument("--dataset", type=Path, required=True, metavar="JSON", help="dataset.json, for its classes")
-    parser.add_argument(
-        "--regions", type=Path, nargs="+", required=True, metavar="DIR", help="predicted masks, one folder per fold"
-    )
-    parser.add_argument("--count", type=int, required=True, metavar="N", help="images of each rank, a whole number")
-    parser.add_argument("--figure", type=Path, required=True, metavar="PNG", help="figure to write")
-    parser.add_argument("--table", type=Path, required=True, metavar="CSV", help="list of the images shown, to write")
+    add = parser.add_argument
+    add("--scores", type=Path, required=True, metavar="CSV", help="scores of every image")
+    add("--architecture", required=True, metavar="NAME", help="architecture whose images to show")
+    add("--metric", required=True, metavar="NAME", help="metric that orders the images")
+    add("--class", dest="class_name", required=True, metavar="NAME", help="class whose score orders the images")
+    add("--index", type=Path, required=True, metavar="CSV", help="index of the prepared images")
+    add("--dataset", type=Path, required=True, metavar="JSON", help="dataset.json, for its classes")
+    add("--regions", type=Path, nargs="+", required=True, metavar="DIR", help="predicted masks: fold<k>/<folder>")
+    add("--nuclei", type=Path, nargs="*", default=[], metavar="DIR", help="predicted nuclei: fold<k>/<folder>")
+    add("--nuclei-table", type=Path, nargs="*", default=[], metavar="CSV", help="their classes: fold<k>/<table>")
+    add("--count", type=int, required=True, metavar="N", help="images of each rank, a whole number")
+    add("--figure", type=Path, required=True, metavar="PNG", help="figure to write")
+    add("--pdf", type=Path, metavar="PDF", help="the same figure for print, to write")
+    add("--table", type=Path, required=True, metavar="CSV", help="list of the images shown, to write")
     return parser.parse_args()
 
 

@@ -11,9 +11,9 @@ from histoloom.errors import InputError, run
 from histoloom.formats.slides.slide import Slide
 from histoloom.report.figures.style import save_tissue
 from histoloom.slides.band_store import BandStore
-from histoloom.slides.class_shares import class_shares, nuclei_density
-from histoloom.slides.nuclei_table import read_tables
-from histoloom.slides.overview import Overview, draw_overview, drawn_colours
+from histoloom.slides.nuclei.table import read_tables
+from histoloom.slides.overview.class_shares import class_shares, nuclei_density
+from histoloom.slides.overview.drawing import Overview, draw_overview, drawn_colours
 from histoloom.slides.slide_facts import read_slide_facts
 from histoloom.slides.thumbnail import downsample_to, thumbnail
 

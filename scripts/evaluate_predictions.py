@@ -1,41 +1,78 @@
-"""Count, image by image, what a fold's predictions got right: pixels by class, and paired nuclei."""
+"""Count, image by image, what a fold's predictions got right: pixels by class, boundaries, probabilities, nuclei."""
 
 import argparse
 from pathlib import Path
 
-from histoloom.errors import run
-from histoloom.evaluate.counts import COLUMNS
-from histoloom.evaluate.evaluation import count_image, read_nucleus_classes
-from histoloom.files import write_table
-from histoloom.prepared import part_rows, read_description
+import numpy as np
+import pandas as pd
+from tqdm import tqdm
+
+from histoloom.errors import InputError, run
+from histoloom.evaluate.evaluation import CountSettings, count_arrays, distance_unit, size_names
+from histoloom.evaluate.facts import FACTS, NUCLEI
+from histoloom.evaluate.predicted_files import read_nucleus_classes, read_prediction, read_truth
+from histoloom.evaluate.stored_counts import IMAGE_COLUMNS, Counts, write_counts
+from histoloom.prepared import PARTS, IndexRow, part_rows, read_description, read_index
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--index", type=Path, required=True, help="CSV of the prepared images.")
-    parser.add_argument("--dataset", type=Path, required=True, help="JSON that describes the prepared dataset.")
-    parser.add_argument("--folds", type=Path, required=True, help="CSV that says which image is in which part.")
-    parser.add_argument("--fold", type=int, required=True, help="Number of the fold, from 0.")
-    parser.add_argument("--part", required=True, choices=("train", "val", "test"), help="Part that is evaluated.")
-    parser.add_argument("--dataset-name", required=True, help="Name of the dataset in the config.")
-    parser.add_argument("--architecture", required=True, help="Name of the architecture or baseline in the config.")
-    parser.add_argument("--regions", type=Path, required=True, help="Folder of predicted class masks.")
-    parser.add_argument("--nuclei", type=Path, required=True, help="Folder of predicted nuclei.")
-    parser.add_argument("--nuclei-table", type=Path, required=True, help="CSV with the class of each nucleus.")
-    parser.add_argument("--counts", type=Path, required=True, help="CSV of counts to write.")
-    arguments = parser.parse_args()
-
-    classes = read_description(arguments.dataset).classes
-    nucleus_classes = read_nucleus_classes(arguments.nuclei_table, classes)
-    prediction = (arguments.dataset_name, arguments.architecture, arguments.fold)
-    rows = (
-        (*prediction, row.name, row.group, row.stratum, *count)
-        for row in part_rows(arguments.index, arguments.folds, arguments.fold, arguments.part)
-        for count in count_image(
-            row, arguments.regions, arguments.nuclei, nucleus_classes.get(row.name, {}), len(classes)
+    args = parse()
+    description = read_description(args.dataset)
+    facts = [name for name in args.fact if description.has_instances or FACTS[name].needs != NUCLEI]
+    unit = distance_unit([row.mpp for row in read_index(args.index)])
+    rows = part_rows(args.index, args.folds, args.fold, args.part)
+    nucleus_classes = read_nucleus_classes(args.nuclei_table, description.classes)
+    counted = []
+    for row in tqdm(rows, desc="evaluate", unit="image", disable=None):
+        settings = CountSettings(
+            unit, row.mpp, args.boundary_tolerance_um, args.detection_radius_um, tuple(args.nucleus_sizes_um2)
         )
+        counted.append(counts_of(row, args, description.classes, nucleus_classes.get(row.name, {}), facts, settings))
+    write_counts(
+        args.counts,
+        Counts(
+            args.dataset_name,
+            args.architecture,
+            pd.DataFrame([(args.fold, row.name, row.group, row.stratum) for row in rows], columns=IMAGE_COLUMNS),
+            {name: np.stack([each[name] for each in counted]) for name in counted[0]},
+            unit,
+            size_names(args.nucleus_sizes_um2),
+        ),
     )
-    write_table(arguments.counts, COLUMNS, rows)
+
+
+def counts_of(
+    row: IndexRow, args: argparse.Namespace, classes: tuple[str, ...], nuclei: dict, facts: list[str], settings: object
+) -> dict[str, np.ndarray]:
+    predicted = read_prediction(row, args.regions, args.nuclei, nuclei, args.probabilities, len(classes))
+    try:
+        return count_arrays(read_truth(row), predicted, len(classes), facts, settings)
+    except ValueError as error:
+        raise InputError(
+            f"{args.regions / row.name}.png, {row.mask}: {error}; post-process again or prepare the dataset anew"
+        ) from error
+
+
+def parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    add = parser.add_argument
+    add("--index", type=Path, required=True, help="CSV of the prepared images.")
+    add("--dataset", type=Path, required=True, help="JSON that describes the prepared dataset.")
+    add("--folds", type=Path, required=True, help="CSV that says which image is in which part.")
+    add("--fold", type=int, required=True, help="Number of the fold, from 0.")
+    add("--part", required=True, choices=PARTS, help="Part that is evaluated.")
+    add("--dataset-name", required=True, help="Name of the dataset in the config.")
+    add("--architecture", required=True, help="Name of the architecture or baseline in the config.")
+    add("--regions", type=Path, required=True, help="Folder of predicted class masks.")
+    add("--nuclei", type=Path, required=True, help="Folder of predicted nuclei.")
+    add("--nuclei-table", type=Path, required=True, help="CSV with the class of each nucleus.")
+    add("--probabilities", type=Path, nargs="?", help="Folder of predicted probabilities, for scores of them.")
+    add("--fact", nargs="+", choices=FACTS, required=True, help="What is counted; scores are made of it.")
+    add("--boundary-tolerance-um", type=float, required=True, help="Distance up to which a boundary is met.")
+    add("--detection-radius-um", type=float, required=True, help="Distance up to which centroids are paired.")
+    add("--nucleus-sizes-um2", type=float, nargs="*", default=[], help="Areas that part small from large nuclei.")
+    add("--counts", type=Path, required=True, help=".npz of counts to write.")
+    return parser.parse_args()
 
 
 if __name__ == "__main__":

@@ -8,12 +8,12 @@ from histoloom.errors import InputError, run
 from histoloom.files import write_table
 from histoloom.formats.geojson import write_features
 from histoloom.formats.ome_tiff import write_ome_tiff
-from histoloom.slides.areas import area_table, count_nuclei, count_pixels
 from histoloom.slides.band_store import BandStore
 from histoloom.slides.class_colours import colours_of
-from histoloom.slides.nuclei_table import read_tables
-from histoloom.slides.qupath_objects import Origin, nucleus_features, region_features
-from histoloom.slides.regions_vectors import regions_of
+from histoloom.slides.export.areas import area_table, count_nuclei, count_pixels
+from histoloom.slides.export.qupath_objects import Origin, nucleus_features, region_features
+from histoloom.slides.export.regions_vectors import regions_of
+from histoloom.slides.nuclei.table import read_tables
 from histoloom.slides.slide_facts import read_slide_facts, tissue_on
 
 

@@ -1,6 +1,7 @@
 """Predict the images of one part of a fold: class probabilities and instance maps as bytes on each image's own grid."""
 
 import argparse
+import time
 from pathlib import Path
 
 import numpy as np
@@ -8,9 +9,10 @@ import torch
 from tqdm import tqdm
 
 from histoloom.errors import run
-from histoloom.files import atomic_folder
+from histoloom.files import atomic_folder, write_json
 from histoloom.formats.images import read_image
 from histoloom.memory import keep_freed_memory, lack_of_memory_told
+from histoloom.predict.cost import cost
 from histoloom.predict.engine.engine import Engine
 from histoloom.predict.engine.ensemble import load_ensemble
 from histoloom.predict.engine.flags import add_engine_flags, engine_settings, memory_advice
@@ -31,12 +33,13 @@ def main() -> None:
         atomic_folder(args.probabilities) as folder,
         atomic_folder(args.maps) as maps_folder,
     ):
-        engine = Engine(networks, card, settings, device)
+        engine, began = Engine(networks, card, settings, device), time.monotonic()
         for row in tqdm(rows, desc="predict", unit="image", disable=None):
             probabilities, maps = predict_image(engine, read_image(row.image))
             np.save(folder / f"{row.name}.npy", quantised(probabilities))
             if maps is not None:
                 np.save(maps_folder / f"{row.name}.npy", quantised_maps(maps))
+    write_json(args.cost, cost(rows, time.monotonic() - began, networks, device))
 
 
 def parse() -> argparse.Namespace:
@@ -53,6 +56,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument(
         "--maps", type=Path, required=True, help="folder for instance maps <name>.npy; empty if the network has none"
     )
+    parser.add_argument("--cost", type=Path, required=True, help="JSON to write: seconds, pixels, memory, parameters")
     return parser.parse_args()
 
 

@@ -1,4 +1,4 @@
-"""Animate the validation predictions of all epochs as a GIF, one frame per epoch."""
+"""Animate the validation predictions of all epochs as a GIF and a WebP, one frame per epoch."""
 
 import argparse
 from pathlib import Path
@@ -7,7 +7,8 @@ from histoloom.errors import InputError, run
 from histoloom.files import atomic_file
 from histoloom.formats.images import read_image, read_mask
 from histoloom.prepared import read_description, read_table
-from histoloom.report.animation import Epoch, Probe, animate
+from histoloom.report.animation import Epoch, Probe
+from histoloom.report.animation_encoding import Timing, animate, encode_gif, encode_webp
 
 LARGEST_BYTES = 3_000_000  # a report with thirty of them still opens
 
@@ -17,16 +18,12 @@ def main() -> None:
     epochs = read_epochs(arguments.history)
     probe = read_probe(arguments.frames, len(epochs))
     classes = read_description(arguments.dataset).classes
-    gif = animate(
-        probe,
-        epochs,
-        classes,
-        frames_per_second=arguments.frames_per_second,
-        hold_seconds=arguments.hold_seconds,
-        largest_bytes=LARGEST_BYTES,
-    )
-    with atomic_file(arguments.gif) as part:
-        part.write_bytes(gif)
+    timing = Timing(arguments.frames_per_second, arguments.hold_seconds)
+    for path, encode in ((arguments.gif, encode_gif), (arguments.webp, encode_webp)):
+        if path is not None:
+            animation = animate(encode, probe, epochs, classes, timing, LARGEST_BYTES)
+            with atomic_file(path) as part:
+                part.write_bytes(animation)
 
 
 def read_epochs(history: Path) -> list[Epoch]:
@@ -57,6 +54,7 @@ def parse() -> argparse.Namespace:
         "--hold-seconds", type=float, required=True, metavar="S", help="how long the last frame stays, in seconds"
     )
     parser.add_argument("--gif", type=Path, required=True, metavar="GIF", help="animation to write")
+    parser.add_argument("--webp", type=Path, metavar="WEBP", help="the same animation, much smaller, to write")
     return parser.parse_args()
 
 

@@ -1,4 +1,4 @@
-"""Write a page with the animations of all folds, since Snakemake's report offers a GIF only for download."""
+"""Write a page with the animations of all folds, since Snakemake's report offers them only for download."""
 
 import argparse
 from pathlib import Path
@@ -12,19 +12,19 @@ TEMPLATE = Path(__file__).resolve().parents[1] / "workflow" / "report" / "animat
 
 def main() -> None:
     arguments = parse()
-    gifs = {path.parent.name: path.read_bytes() for path in arguments.gif}
-    write_text(arguments.html, animations_page(TEMPLATE, arguments.title, gifs))
+    pictures = {path.parent.name: path.read_bytes() for path in arguments.animation}
+    write_text(arguments.html, animations_page(TEMPLATE, arguments.title, pictures))
 
 
 def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
-        "--gif",
+        "--animation",
         type=Path,
         nargs="+",
         required=True,
-        metavar="GIF",
-        help="animations; a path ends in fold<k>/epochs.gif",
+        metavar="WEBP",
+        help="animated WebP or GIF; a path ends in fold<k>/epochs.webp",
     )
     parser.add_argument("--title", required=True, metavar="TEXT", help="title of the page")
     parser.add_argument("--html", type=Path, required=True, metavar="HTML", help="page to write")

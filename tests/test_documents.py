@@ -15,14 +15,15 @@ import yaml
 
 from histoloom import plugins
 from histoloom.evaluate.comparison import COMPARISON_COLUMNS
+from histoloom.evaluate.direction import is_lower_better
 from histoloom.evaluate.scores import definition, fact
-from histoloom.evaluate.summary import SCORE_COLUMNS, SUMMARY_COLUMNS
+from histoloom.evaluate.summary import SCORE_KEYS, SUMMARY_COLUMNS
 from histoloom.formats.images import write_image
 from histoloom.networks import build_network
 from histoloom.prepare.preparation import PreparedFiles, checked_options, write_prepared
 from histoloom.prepared import read_description, read_index
 from histoloom.study.check import complaint
-from histoloom.targets import Outputs, plain_target
+from histoloom.targets import Outputs, Target
 from histoloom.train.course import Course
 from histoloom.train.objective import objective, weighted_losses
 
@@ -35,7 +36,9 @@ DOCUMENTS = (
     "results/README.md",
     "docs/architectures.md",
     "docs/datasets.md",
+    "docs/metrics.md",
     "docs/qupath.md",
+    "docs/scoring.md",
     "docs/slides.md",
 )
 TEXTS = {name: (REPOSITORY / name).read_text(encoding="utf-8") for name in DOCUMENTS}
@@ -152,7 +155,7 @@ def test_the_loss_example_equals_the_formula_and_leaves_out_what_nobody_annotate
     logits[1, 0], logits[1, 1] = -2, 2
     p = 1 / (1 + np.exp(4))
     expected = [log(2) + 3 * (1 - 0.5), -log(p) + 3 * (1 - p)]
-    target = plain_target(masks, ("background", "tumour"))
+    target = Target.of(masks, torch.ones(2))
     loss = plugins.load("losses", "poly_cross_entropy")
     np.testing.assert_allclose(loss(logits, target, epsilon=3.0), expected, rtol=1e-5)
     terms = weighted_losses("2*poly_cross_entropy(epsilon=3.0)")
@@ -170,9 +173,16 @@ def test_the_schedule_example_falls_every_few_epochs(contributed):
 def test_the_metric_example_equals_a_count_by_hand(contributed):
     # 20 pixels. Not of class 0: 10, of which 1 was taken for it. Of class 1: 10 and 2. Of class 2: 20 and 4.
     confusion = np.array([[[8, 2, 0], [1, 5, 4], [0, 0, 0]]])
-    np.testing.assert_allclose(plugins.load("metrics", "specificity")(confusion), [[0.9, 0.8, 0.8]])
-    assert fact("specificity") == "confusion"
-    assert definition("specificity").startswith("Share of the pixels of other classes")
+    expected = [(0.8 * 0.9) ** 0.5, (0.5 * 0.8) ** 0.5, np.nan]
+    np.testing.assert_allclose(plugins.load("metrics", "g_mean")(confusion), [expected])
+    assert fact("g_mean") == "confusion"
+    assert definition("g_mean").startswith("Geometric mean")
+
+
+def test_every_metric_is_listed_with_its_definition():
+    rows = re.findall(r"^\| `(\w+)` \| (.+?)(\. \*\*Less is better\*\*)? \|$", TEXTS["docs/metrics.md"], re.MULTILINE)
+    listed = {name: (text, bool(less)) for name, text, less in rows}
+    assert listed == {name: (definition(name), is_lower_better(name)) for name in plugins.names("metrics")}
 
 
 def test_the_examples_pass_the_tests_of_their_kinds(tmp_path):
@@ -273,7 +283,7 @@ def test_every_result_has_its_place_in_the_description():
 
 def test_every_column_of_the_tables_is_explained():
     words = quoted(TEXTS["README.md"])
-    assert {*SUMMARY_COLUMNS, *SCORE_COLUMNS, *COMPARISON_COLUMNS} <= words
+    assert {*SUMMARY_COLUMNS, *SCORE_KEYS, *COMPARISON_COLUMNS} <= words
 
 
 def test_the_citation_is_complete():

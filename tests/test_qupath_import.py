@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from histoloom.formats.geojson import Polygons, write_features
-from histoloom.slides.nuclei_table import NucleiTable
-from histoloom.slides.qupath_objects import Origin, nucleus_features, region_features
-from histoloom.slides.regions_vectors import Region
+from histoloom.slides.export.qupath_objects import Origin, nucleus_features, region_features
+from histoloom.slides.export.regions_vectors import Region
+from histoloom.slides.nuclei.table import NucleiTable
 from tests.qupath_runs import SCRIPTS, needs_groovy, run_cases
 
 SIZE = [4000, 3000]

@@ -1,6 +1,5 @@
 """What a network's output channels mean, and what they should have been: the one place that knows their order."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -106,8 +105,3 @@ class Target:
         """Mean of a value per class over the classes but the background, each counted by its weight."""
         weights = self.class_weights[1:]
         return (by_class[:, 1:] * weights).sum(1) / weights.sum().clamp(min=1e-6)
-
-
-def plain_target(masks: UInt8[torch.Tensor, "images height width"], classes: Sequence[str]) -> Target:
-    """A target without class weights, smoothing or maps."""
-    return Target.of(masks, torch.ones(len(classes), device=masks.device))

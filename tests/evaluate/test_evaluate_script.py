@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from histoloom.evaluate.stored_counts import read_counts
 from histoloom.files import write_json, write_table
 from histoloom.formats.images import write_image, write_instances
 from histoloom.prepared import INDEX_COLUMNS
@@ -79,14 +80,18 @@ def evaluate(folder: Path, model: str) -> list[str]:
         regions=folder / model / "regions",
         nuclei=folder / model / "nuclei",
         nuclei_table=folder / model / "nuclei.csv",
-        counts=folder / model / "counts.csv",
+        fact=["confusion", "pairs", "sizes"],
+        boundary_tolerance_um=2.0,
+        detection_radius_um=3.0,
+        nucleus_sizes_um2=[1.0],
+        counts=folder / model / "counts.npz",
     )
 
 
 def summarise(folder: Path, models: list[str], baseline: str = "all_background") -> list[str]:
     return command(
         "summarise_scores",
-        counts=[folder / model / "counts.csv" for model in models],
+        counts=[folder / model / "counts.npz" for model in models],
         dataset=folder / "dataset.json",
         baseline=[baseline],
         metric=METRICS,
@@ -95,6 +100,11 @@ def summarise(folder: Path, models: list[str], baseline: str = "all_background")
         scores=folder / "scores.csv",
         summary=folder / "summary.csv",
         comparison=folder / "comparison.csv",
+        ranking=folder / "ranking.csv",
+        strata=folder / "strata.csv",
+        sizes=folder / "sizes.csv",
+        fold_spread=folder / "fold_spread.csv",
+        costs=folder / "costs.csv",
     )
 
 
@@ -115,39 +125,39 @@ def evaluated(tmp_path_factory) -> Path:
 
 
 def test_counts_hold_every_cell_of_every_image(evaluated):
-    rows = table(evaluated / "unet" / "counts.csv")
-    assert ",".join(rows[0]) == "dataset,architecture,fold,name,group,stratum,kind,truth,predicted,value"
-    assert len(rows) == 2 * (3 * 3 + 3 * 4)
-    kept = {(row["name"], row["kind"], row["truth"], row["predicted"]): row["value"] for row in rows}
-    assert {key: value for key, value in kept.items() if float(value)} == {
-        ("a", "pixels", "0", "0"): "3",
-        ("a", "pixels", "1", "1"): "2",
-        ("a", "pixels", "2", "1"): "2",
-        ("a", "pairs", "any", "tp"): "2",
-        ("a", "pairs", "any", "iou"): "2.0",
-        ("a", "pairs", "1", "tp"): "1",
-        ("a", "pairs", "1", "fp"): "1",
-        ("a", "pairs", "1", "iou"): "1.0",
-        ("a", "pairs", "2", "fn"): "1",
-        ("b", "pixels", "0", "0"): "2",
-        ("b", "pixels", "1", "0"): "1",
-        ("b", "pixels", "1", "1"): "1",
-        ("b", "pairs", "any", "fp"): "1",
-        ("b", "pairs", "any", "fn"): "1",
-        ("b", "pairs", "1", "fp"): "1",
-        ("b", "pairs", "1", "fn"): "1",
+    (counts,) = read_counts([evaluated / "unet" / "counts.npz"], 3)
+    assert counts.images.to_dict("list") == {
+        "fold": [0, 0],
+        "name": ["a", "b"],
+        "group": ["case a", "case b"],
+        "stratum": ["", ""],
     }
+    assert (counts.dataset, counts.architecture, counts.unit) == ("lab", "unet", "px")
+    assert counts.facts["confusion"].tolist() == [
+        [[3, 0, 0], [0, 2, 0], [0, 2, 0]],
+        [[2, 0, 0], [1, 1, 0], [0, 0, 0]],
+    ]
+    assert counts.facts["pairs"].tolist() == [
+        [[2, 0, 0, 2], [1, 1, 0, 1], [0, 0, 1, 0]],
+        [[0, 1, 1, 0], [0, 1, 1, 0], [0, 0, 0, 0]],
+    ]
+    # At 0.25 µm, 1 µm² is 16 pixels, so that all nuclei are small.
+    assert counts.size_names == ("under 1 µm²", "1 µm² and more")
+    assert counts.facts["sizes"].tolist() == [[[2, 0, 0, 2], [0, 0, 0, 0]], [[0, 1, 1, 0], [0, 0, 0, 0]]]
 
 
 def test_scores_of_each_image_equal_hand_counts(evaluated):
     rows = table(evaluated / "scores.csv")
-    assert ",".join(rows[0]) == "dataset,architecture,fold,name,group,stratum,metric,class,score"
-    scores = {(row["architecture"], row["name"], row["metric"], row["class"]): row["score"] for row in rows}
+    assert ",".join(rows[0]) == "dataset,architecture,fold,name,group,stratum,class,dice,accuracy,pq,sq"
+    scores = {
+        (row["architecture"], row["name"], metric, row["class"]): row[metric] for row in rows for metric in METRICS
+    }
     assert scores["unet", "a", "dice", "foreground"] == "1.0"
     assert scores["unet", "a", "dice", "epithelial"] == "0.666667"
     assert scores["unet", "a", "dice", "stroma"] == "0.0"
     assert scores["unet", "a", "dice", "mean"] == "0.333333"
     assert scores["unet", "a", "accuracy", "all"] == "0.714286"
+    assert scores["unet", "a", "dice", "all"] == ""
     assert scores["unet", "a", "pq", "foreground"] == "1.0"
     assert scores["unet", "a", "pq", "epithelial"] == "0.666667"
     assert scores["unet", "b", "dice", "stroma"] == ""
@@ -162,10 +172,10 @@ def test_scores_of_each_image_equal_hand_counts(evaluated):
         ("dice", "foreground", ("0.833333", "0.666667", "1.0", "2", "2")),
         ("dice", "mean", ("0.333333", "0.333333", "0.666667", "2", "2")),
         ("dice", "stroma", ("0.0", "", "", "1", "1")),
-        ("dice_pooled", "foreground", ("0.909091", "0.666667", "1.0", "2", "2")),
+        ("dice@pooled", "foreground", ("0.909091", "0.666667", "1.0", "2", "2")),
         ("accuracy", "all", ("0.732143", "0.714286", "0.75", "2", "2")),
         ("pq", "foreground", ("0.5", "0.0", "1.0", "2", "2")),
-        ("pq_pooled", "foreground", ("0.666667", "0.0", "1.0", "2", "2")),
+        ("pq@pooled", "foreground", ("0.666667", "0.0", "1.0", "2", "2")),
         ("sq", "foreground", ("1.0", "", "", "1", "1")),
     ],
 )
@@ -183,18 +193,33 @@ def test_a_baseline_is_marked_and_compared(evaluated):
     kinds = {row["architecture"]: row["kind"] for row in table(evaluated / "summary.csv")}
     assert kinds == {"unet": "model", "all_background": "baseline"}
     rows = table(evaluated / "comparison.csv")
-    assert ",".join(rows[0]) == "dataset,metric,class,first,second,difference,low,high,images,groups,skipped"
+    assert ",".join(rows[0]) == "dataset,metric,class,first,second,difference,low,high,images,groups,skipped,p,p_holm"
     assert list(rows[0].values()) == (
-        ["lab", "dice", "foreground", "unet", "all_background", "0.833333", "0.666667", "1.0", "2", "2", "0"]
+        # Of two groups that agree, the signed-rank test's p is 2 of 4 signs.
+        [
+            "lab",
+            "dice",
+            "foreground",
+            "unet",
+            "all_background",
+            "0.833333",
+            "0.666667",
+            "1.0",
+            "2",
+            "2",
+            "0",
+            "0.5",
+            "0.5",
+        ]
     )
 
 
 def test_the_same_counts_give_the_same_bytes(evaluated, tmp_path):
     prepare(tmp_path)
     for model in ("unet", "all_background"):
-        (tmp_path / model / "counts.csv").write_bytes((evaluated / model / "counts.csv").read_bytes())
+        (tmp_path / model / "counts.npz").write_bytes((evaluated / model / "counts.npz").read_bytes())
     assert outcome(summarise(tmp_path, ["unet", "all_background"])) == "done"
-    for name in ("scores.csv", "summary.csv", "comparison.csv"):
+    for name in ("scores.csv", "summary.csv", "comparison.csv", "ranking.csv", "sizes.csv", "fold_spread.csv"):
         assert (tmp_path / name).read_bytes() == (evaluated / name).read_bytes()
 
 
@@ -220,7 +245,7 @@ def test_a_prediction_of_an_unknown_class_is_refused_with_its_file(tmp_path):
 def test_a_nucleus_without_a_class_is_refused(tmp_path):
     prepare(tmp_path)
     write_table(tmp_path / "unet" / "nuclei.csv", ("name", "id", "class"), FOUND_CLASSES[:1])
-    assert "nuclei/a.png: predicted nucleus 6 has no class" in outcome(evaluate(tmp_path, "unet"))
+    assert "nuclei/a.png: nucleus 6 has no class" in outcome(evaluate(tmp_path, "unet"))
 
 
 def test_a_nucleus_of_an_unknown_class_is_refused_with_a_guess(tmp_path):
@@ -235,8 +260,8 @@ def test_a_dataset_without_nuclei_leaves_their_metrics_out_and_says_so(tmp_path,
     for words in (*(evaluate(tmp_path, model) for model in models), summarise(tmp_path, models)):
         assert outcome(words) == "done"
     assert capsys.readouterr().err == "lab has no nuclei: pq, sq left out\n"
-    metrics = {row["metric"] for row in table(tmp_path / "summary.csv")}
-    assert metrics == {"dice", "dice_pooled", "accuracy", "accuracy_pooled"}
+    metrics = {row["metric"] for row in table(tmp_path / "summary.csv") if "area_fraction" not in row["metric"]}
+    assert metrics == {"dice", "dice@pooled", "accuracy", "accuracy@pooled"}
 
 
 @pytest.mark.parametrize(
@@ -244,7 +269,7 @@ def test_a_dataset_without_nuclei_leaves_their_metrics_out_and_says_so(tmp_path,
     [
         (["unet"], "otsu", "no counts of 'otsu'; expected one of unet"),
         (["unet", "unet"], "unet", "image 'a' is counted twice in fold 0"),
-        (["resnet"], "unet", "counts.csv: no such table"),
+        (["resnet"], "unet", "counts.npz: no such file"),
     ],
 )
 def test_counts_that_do_not_fit_are_refused(evaluated, models, baseline, message):

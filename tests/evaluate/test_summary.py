@@ -7,11 +7,12 @@ import pandas as pd
 import pytest
 
 from histoloom.errors import InputError
+from histoloom.evaluate.averaging import agreements, pooled, tissue_means
 from histoloom.evaluate.bootstrap import estimate, group_totals, interval, resample
 from histoloom.evaluate.comparison import comparison_rows, paired_difference
 from histoloom.evaluate.scores import check_classes, class_scores, image_scores
 from histoloom.evaluate.stored_counts import Counts
-from histoloom.evaluate.summary import described, pooled, score_rows, summary_rows
+from histoloom.evaluate.summary import IMAGE_MEAN, described, score_rows, summary_rows
 
 NAN = np.nan
 CLASSES = ("background", "epithelial", "stroma")
@@ -28,7 +29,7 @@ def table(right: list[int], wrong: list[int], groups: str, names: str = "abcdefg
     rows = zip(folds, names, groups, strict=False)
     images = pd.DataFrame([(int(fold), name, group, "") for fold, name, group in rows][: len(right)])
     images.columns = ["fold", "name", "group", "stratum"]
-    return Counts("lab", "unet", images, confusion, np.zeros((len(right), 2, 4)))
+    return Counts("lab", "unet", images, {"confusion": confusion})
 
 
 def test_weights_draw_as_many_groups_as_there_are():
@@ -162,30 +163,81 @@ def test_summary_rows_name_kind_averaging_and_counts():
         "mean": 0.625,
     }
     assert rows[0][6:10] == (0.5, 0.75, 2, 2)
-    assert [row[3:5] for row in rows] == [
-        (metric, name) for metric in ("dice", "dice_pooled") for name in ("foreground", "mean", "background", "nucleus")
+    assert [row[3:5] for row in rows[:8]] == [
+        (metric, name) for metric in ("dice", "dice@pooled") for name in ("foreground", "mean", "background", "nucleus")
     ]
     assert "image mean" in rows[0][10]
-    assert "pooled" in rows[-1][10]
+    assert "pooled" in rows[7][10]
+    others = dict.fromkeys(row[3] for row in rows[8:])
+    assert list(others) == [
+        f"area_fraction@{name}" for name in ("r2", "concordance", "bias", "lower_limit", "upper_limit")
+    ]
 
 
 def test_the_mean_over_classes_is_of_their_means_not_of_the_images():
     # Dice of epithelial 0.5 and 1, of stroma only in the second image, 0: (0.75 + 0) / 2, where images give 0.5 each.
     confusion = np.array([[[4, 0, 0], [2, 1, 0], [0, 0, 0]], [[4, 0, 0], [0, 3, 0], [5, 0, 0]]])
-    counts = Counts("lab", "unet", table([1, 1], [1, 1], "xy").images, confusion, np.zeros((2, 3, 4)))
+    counts = Counts("lab", "unet", table([1, 1], [1, 1], "xy").images, {"confusion": confusion})
     rows = summary_rows(counts, "model", ["dice"], CLASSES, resample("xy", 20, rng()))
     means = {row[4]: row[5] for row in rows if row[3] == "dice"}
     assert (means["epithelial"], means["stroma"], means["mean"]) == (0.75, 0.0, 0.375)
 
 
 def test_the_definition_of_merged_nuclei_is_called_bpq():
-    assert "(bPQ); image mean" in described("pq", "foreground", False)
+    assert "(bPQ); image mean" in described("pq", "foreground", "Panoptic quality", IMAGE_MEAN)
 
 
 def test_score_rows_leave_undefined_cells_empty():
     counts = table([1, 0], [2, 0], groups="xy")
-    rows = [row for row in score_rows(counts, ["dice"], ("background", "nucleus")) if row[7] == "foreground"]
-    assert [row[-1] for row in rows] == [0.5, None]
+    rows = score_rows(counts, ["dice", "accuracy"], ("background", "nucleus"))
+    assert [row[-2:] for row in rows if row[6] in ("foreground", "all")] == [
+        (0.5, 0.333333),
+        (None, 0.333333),
+        (None, None),
+        (None, None),
+    ]
+
+
+def nuclei(pairs: list, strata: str, groups: str) -> Counts:
+    """One image for each entry of `pairs`, an array of rows (any, class 1, class 2) and columns tp fp fn iou."""
+    rows = zip("abcdefgh", groups, strata, strict=False)
+    images = pd.DataFrame([(0, *row) for row in rows], columns=["fold", "name", "group", "stratum"])
+    facts = {"pairs": np.array(pairs, np.float64), "confusion": np.zeros((len(pairs), 3, 3), np.int64)}
+    return Counts("lab", "unet", images, facts)
+
+
+def test_quality_over_tissues_weighs_tissues_alike_and_differs_by_what_absent_classes_score():
+    perfect, missed, absent, false = [1, 0, 0, 1], [0, 0, 1, 0], [0, 0, 0, 0], [0, 1, 0, 0]
+    counts = nuclei(
+        [
+            [perfect, perfect, absent],  # tissue x: mean over classes 1
+            [missed, missed, absent],  # x: 0
+            [perfect, perfect, false],  # y: 1 where truth decides, (1 + 0) / 2 where a false class counts
+        ],
+        strata="xxy",
+        groups="abc",
+    )
+    drawn = resample("abc", 100, rng())
+    assert tissue_means(counts, "pannuke", drawn)["mean"].mean == pytest.approx((0.5 + 1) / 2)
+    assert tissue_means(counts, "strict", drawn)["mean"].mean == pytest.approx((0.5 + 0.5) / 2)
+    assert tissue_means(counts, "strict", drawn)["foreground"].mean == pytest.approx((0.5 + 1) / 2)
+
+
+def test_counts_of_nuclei_agree_as_worked_out_by_hand():
+    # True counts 2, 4, 6 and predicted 3, 4, 8: differences 1, 0, 2, errors squared 5, spread squared 8.
+    pairs = [[[2, 1, 0, 2]] * 3, [[4, 0, 0, 4]] * 3, [[6, 2, 0, 6]] * 3]
+    found = agreements(nuclei(pairs, "xxx", "abc"), "count", CLASSES, resample("abc", 50, rng()))
+    assert found["bias"]["foreground"].mean == pytest.approx(1)
+    assert found["r2"]["foreground"].mean == pytest.approx(1 - 5 / 8)
+    assert (found["bias"]["stroma"].images, found["bias"]["stroma"].groups) == (3, 3)
+
+
+def test_area_fractions_are_shares_of_the_annotated_pixels():
+    # Image a: 4 of 12 pixels are true, 2 of 12 predicted; image b: 6 of 8 and 8 of 8.
+    confusion = np.array([[[8, 0], [2, 2]], [[0, 2], [0, 6]]])
+    counts = Counts("lab", "unet", table([1, 1], [1, 1], "xy").images, {"confusion": confusion})
+    found = agreements(counts, "area_fraction", ("background", "nucleus"), resample("xy", 50, rng()))
+    assert found["bias"]["nucleus"].mean == pytest.approx(((2 - 4) / 12 + (8 - 6) / 8) / 2)
 
 
 def test_a_difference_is_paired_by_image_and_leaves_out_images_of_one_alone():
@@ -210,7 +262,7 @@ def test_a_constant_gain_is_certain_though_scores_vary():
 
 def test_models_are_compared_with_each_other_and_with_each_baseline():
     counts = [
-        Counts("lab", name, part.images, part.confusion, part.pairs)
+        Counts("lab", name, part.images, part.facts)
         for name in ("unet", "deeplab", "otsu")
         for part in [table([1, 3], [2, 2], "xy")]
     ]

@@ -25,7 +25,7 @@ def predicted(folder, kills):
     command = [sys.executable, "tests/faults/killed_slide_prediction.py", *case.words()]
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stderr
-    assert not list((folder / "state").iterdir())
+    assert not (folder / "state").exists()
     return [json.loads(line) for line in done.stdout.splitlines()], case.result()
 
 

@@ -1,7 +1,9 @@
 """OME-TIFF: what is written is read back by other libraries, level by level, with its names, colours and pixel size."""
 
+import importlib.util
 import resource
 from collections import Counter
+from pathlib import Path
 from xml.etree import ElementTree
 
 import numpy as np
@@ -137,11 +139,31 @@ def test_a_colour_is_the_number_that_the_schema_documents():
     assert signed_rgba((255, 255, 255)) == -1
 
 
-def test_tifffile_reads_the_names_of_the_xml(classes):
+def test_tifffile_reads_planes_levels_names_colours_and_pixel_size(classes):
     with tifffile.TiffFile(classes) as file:
-        assert file.series[0].is_pyramidal
+        (series,) = file.series
+        assert (series.kind, series.axes, series.shape) == ("ome", "CYX", (2, HEIGHT, WIDTH))
+        assert [level.shape for level in series.levels] == [(2, 1100, 1301), (2, 550, 651), (2, 275, 326)]
+        assert len(file.pages) == 2
         described = tifffile.xml2dict(file.ome_metadata)["OME"]["Image"]["Pixels"]
     assert [channel["Name"] for channel in described["Channel"]] == list(NAMES)
+    assert [channel["Color"] & 0xFFFFFFFF for channel in described["Channel"]] == [0x009E73FF, 0xF0E442FF]
+    assert described["PhysicalSizeX"] == described["PhysicalSizeY"] == MPP
+    assert [plane["IFD"] for plane in described["TiffData"]] == [0, 1]
+
+
+def test_the_xml_is_valid_by_the_schema_of_june_2016(classes, probabilities):
+    # ome-types carries the schema, and need not be imported for it.
+    pytest.importorskip("lxml", reason="needs lxml and ome-types")
+    if (package := importlib.util.find_spec("ome_types")) is None:
+        pytest.skip("needs ome-types, which carries the schema")
+    schema = (Path(package.origin).parent / "ome-2016-06.xsd").read_bytes()
+    for path in (classes, probabilities):
+        with tifffile.TiffFile(path) as file:
+            text = file.pages[0].description
+        assert tifffile.OmeXml.validate(text, schema)
+    with pytest.raises(AssertionError, match="SizeC"):
+        tifffile.OmeXml.validate(text.replace('SizeC="3"', 'SizeC="three"'), schema)
 
 
 def test_openslide_and_gdal_read_the_first_class(classes):

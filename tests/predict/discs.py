@@ -1,6 +1,7 @@
-"""Discs whose nuclei are known by geometry, as masks and as probabilities that are certain."""
+"""Discs whose nuclei are known by geometry and patches of all shapes, as masks and as certain probabilities."""
 
 import numpy as np
+from scipy import ndimage
 from skimage.draw import disk
 
 from histoloom.postprocessors.watershed import watershed
@@ -11,6 +12,12 @@ def discs(shape, centres, radius):
     for centre in centres:
         mask[disk(centre, radius, shape=shape)] = True
     return mask
+
+
+def noise_patches(seed, share):
+    """Patches of all shapes that take that share of 40 x 50 pixels."""
+    noise = ndimage.gaussian_filter(np.random.default_rng(seed).random((40, 50)), 1)
+    return noise < np.quantile(noise, share)
 
 
 def as_probabilities(classes, count):

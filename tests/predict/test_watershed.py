@@ -5,20 +5,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
-from skimage.segmentation import watershed as skimage_watershed
 
 from histoloom.errors import InputError
 from histoloom.postprocessors.watershed import watershed
-from histoloom.predict.foreground import connected_patches, foreground_mask, grow_markers
+from histoloom.predict.foreground import connected_patches, foreground_mask
 from histoloom.predict.postprocess import without_small
 from histoloom.predict.regions.class_map import class_regions
 from histoloom.predict.regions.settings import RegionPlan
-from tests.predict.discs import discs, split
-
-
-def noise_patches(seed, share):
-    noise = ndimage.gaussian_filter(np.random.default_rng(seed).random((40, 50)), 1)
-    return noise < np.quantile(noise, share)
+from tests.predict.discs import discs, noise_patches, split
 
 
 def test_two_overlapping_discs_stay_apart_at_their_neck():
@@ -104,22 +98,6 @@ def test_patches_are_those_of_scipy(seed, share):
     expected, expected_count = ndimage.label(mask)
     assert count == expected_count
     assert np.array_equal(patches, expected)
-
-
-@given(seed=st.integers(0, 10**6), share=st.floats(0.1, 0.9))
-@settings(max_examples=20, deadline=None)
-def test_markers_grow_as_in_one_watershed_over_the_whole_image(seed, share):
-    # Flooding only the patches with several markers must change nothing.
-    mask = noise_patches(seed, share)
-    landscape = np.random.default_rng(seed).random(mask.shape).astype(np.float32)
-    markers = ndimage.label(mask & (landscape < 0.05))[0].astype(np.int32)
-    whole = skimage_watershed(landscape, markers, mask=mask)
-    nuclei = grow_markers(markers, landscape, mask)
-    reached = whole > 0
-    pairs = np.unique(np.stack([whole[reached], nuclei[reached]]), axis=1)
-    assert pairs.shape[1] == len(np.unique(whole[reached])) == len(np.unique(nuclei[reached]))
-    # What no marker reaches is a nucleus for each patch.
-    assert nuclei.max() - pairs.shape[1] == ndimage.label(mask & ~reached)[1]
 
 
 def test_of_three_classes_those_but_background_count_together():

@@ -1,4 +1,4 @@
-"""The GIF of a training: one frame per epoch, true colours, no flicker, small."""
+"""The animation of a training: one frame per epoch, true colours, no flicker, small; as GIF and as WebP."""
 
 import io
 
@@ -11,12 +11,13 @@ from histoloom.report.animation import (
     WIDTHS_PX,
     Epoch,
     Probe,
-    animate,
     drawn_colours,
     font,
     frame,
     headline,
+    stage,
 )
+from histoloom.report.animation_encoding import Timing, animate, encode_gif, encode_webp, shown_places
 from histoloom.report.overlays import class_colours
 from histoloom.report.palettes import indexed, palette
 
@@ -38,29 +39,52 @@ def course(scores, best=(1,)):
     return [Epoch(n, score, n in best) for n, score in enumerate(scores, start=1)]
 
 
-def gif(scores, largest_bytes=3_000_000, **settings):
-    settings = {"frames_per_second": 2.5, "hold_seconds": 3.0} | settings
-    encoded = animate(probe(len(scores)), course(scores), CLASSES, largest_bytes=largest_bytes, **settings)
+def gif(scores, largest_bytes=3_000_000, encode=encode_gif, made=None):
+    made = made or probe(len(scores))
+    encoded = animate(encode, made, course(scores), CLASSES, Timing(2.5, 3.0), largest_bytes)
     return encoded, Image.open(io.BytesIO(encoded))
 
 
-@pytest.mark.parametrize("epochs", [1, 2, 7])
-def test_there_is_one_frame_per_epoch(epochs):
-    assert gif([0.5] * epochs)[1].n_frames == epochs
+@pytest.mark.parametrize("encode", [encode_gif, encode_webp])
+@pytest.mark.parametrize("epochs", [1, 4])
+def test_there_is_one_frame_per_epoch(epochs, encode):
+    assert gif([0.5] * epochs, encode=encode)[1].n_frames == epochs
 
 
-def test_frames_stay_even_where_the_prediction_does_not_change():
+@pytest.mark.parametrize("encode", [encode_gif, encode_webp])
+def test_frames_stay_even_where_the_prediction_does_not_change(encode):
     still = probe(3)
     still = Probe(still.image, still.truth, [still.truth] * 3)
-    encoded = animate(
-        still, course([0.5] * 3), CLASSES, frames_per_second=2.0, hold_seconds=1.0, largest_bytes=3_000_000
-    )
-    assert Image.open(io.BytesIO(encoded)).n_frames == 3
+    assert gif([0.5] * 3, encode=encode, made=still)[1].n_frames == 3
 
 
-def test_the_last_frame_is_held():
-    durations = [page.info["duration"] for page in ImageSequence.Iterator(gif([0.1, 0.2, 0.3])[1])]
-    assert durations == [400, 400, 3000]
+def durations(opened):
+    found = []
+    for place in range(opened.n_frames):
+        opened.seek(place)
+        opened.load()  # WebP knows a frame's time when it is decoded
+        found.append(opened.info["duration"])
+    return found
+
+
+@pytest.mark.parametrize("encode", [encode_gif, encode_webp])
+def test_frames_follow_at_the_pace_asked_for_and_the_last_is_held(encode):
+    assert durations(gif([0.1, 0.2, 0.3], encode=encode)[1]) == [400, 400, 3000]
+    assert 2 <= 1000 / 400 <= 3
+
+
+@pytest.mark.parametrize("encode", [encode_gif, encode_webp])
+def test_an_animation_runs_again_and_again(encode):
+    assert gif([0.1, 0.2], encode=encode)[1].info["loop"] == 0
+
+
+def test_gif_and_webp_hold_the_same_pixels_and_the_webp_is_smaller():
+    (small, webp), (large, plain) = (gif([0.1, 0.2, 0.3], encode=encode) for encode in (encode_webp, encode_gif))
+    assert len(small) < len(large)
+    for place in range(3):
+        webp.seek(place)
+        plain.seek(place)
+        assert (np.asarray(webp.convert("RGB")) == np.asarray(plain.convert("RGB"))).all()
 
 
 def test_tissue_keeps_its_colours_in_every_frame():
@@ -106,8 +130,23 @@ def test_the_width_shrinks_until_the_file_is_small_enough():
     assert opened.width in WIDTHS_PX[1:]
 
 
-def test_equal_input_gives_equal_bytes():
-    assert gif([0.1, 0.2])[0] == gif([0.1, 0.2])[0]
+def test_a_training_too_long_for_that_shows_fewer_epochs():
+    made, scores = probe(9, tiles=10, side=24), [0.5] * 9
+    narrow, opened = gif(scores, largest_bytes=1, made=made)
+    assert opened.n_frames == 3  # first, eighth, last: no smaller attempt is left
+    encoded, opened = gif(scores, largest_bytes=round(1.2 * len(narrow)), made=made)
+    assert len(narrow) <= len(encoded) <= 1.2 * len(narrow)
+    assert opened.width == WIDTHS_PX[-1] and 3 <= opened.n_frames < 9
+
+
+def test_the_first_last_and_kept_epochs_are_always_shown():
+    assert shown_places(course([0.5] * 10, best=(1, 5)), 4) == [0, 3, 4, 7, 9]
+    assert shown_places(course([0.5] * 10, best=()), 1) == list(range(10))
+
+
+@pytest.mark.parametrize("encode", [encode_gif, encode_webp])
+def test_equal_input_gives_equal_bytes(encode):
+    assert gif([0.1, 0.2], encode=encode)[0] == gif([0.1, 0.2], encode=encode)[0]
 
 
 def test_the_header_says_epoch_and_score():
@@ -120,7 +159,33 @@ def test_the_longest_header_ends_before_the_line_of_scores():
         text = max(10, round(17 * width / WIDTHS_PX[0]))
         words = headline(Epoch(100, 0.999, False), 100)
         assert text * 0.8 + font(text).getlength(words) < width * 0.64
+    smallest = font(max(10, max(10, round(17 * 440 / 680)) - 4))
+    note = "best so far: epoch 888,  888 of 888 epochs shown"
+    assert 9 + smallest.getlength(note) < 440 * 0.64
 
 
 def test_undefined_scores_are_drawn_as_nothing():
-    frame(probe(3), 1, course([float("nan")] * 3, best=()), CLASSES, 900)
+    made = probe(3)
+    frame(stage(made, CLASSES, 900), made.predicted[1], 1, course([float("nan")] * 3, best=()))
+
+
+def test_truth_stays_beside_each_prediction():
+    made = probe(2)
+    on = stage(made, CLASSES, 680)
+    first, second = (frame(on, predicted, place, course([0.1, 0.2])) for place, predicted in enumerate(made.predicted))
+    top = on.corner[1]
+    assert (first[HEADER_PX:top] == second[HEADER_PX:top]).all()
+    assert (first[top:] != second[top:]).any()
+    assert (first[:HEADER_PX] != second[:HEADER_PX]).any()
+    height = on.tissue.shape[0]
+    truth = first[top - height - on.gap_px : top - on.gap_px, on.corner[0] :]
+    green = (truth == class_colours(3)[1]).all(axis=-1)
+    scale = height / 64
+    assert np.argwhere(green).min(axis=0) == pytest.approx([20 * scale] * 2, abs=1)
+
+
+def test_the_legend_names_what_was_not_annotated_only_where_there_is_some():
+    made = probe(1)
+    hatched = Probe(made.image, np.where(made.truth == 1, np.uint8(255), made.truth), made.predicted)
+    plain, with_it = (np.asarray(stage(each, CLASSES, 680).canvas)[-30:] for each in (made, hatched))
+    assert (with_it == 128).all(axis=-1).any() and not (plain == 128).all(axis=-1).any()

@@ -14,10 +14,21 @@ from histoloom.formats.images import write_image
 from histoloom.prepare.inspection.measure_tables import CLASS_COLUMNS
 from histoloom.prepared import SKIPPED_COLUMNS, Description
 from histoloom.report.inspection_page import finding_groups, inspection_page
+from tests.report.chromium import (
+    WIDTHS_PX,
+    complaints,
+    low_contrast,
+    needs_chromium,
+    open_chromium,
+    out_of_reach,
+    overflow,
+    resize,
+    unlabelled,
+)
 
 ROOT = Path(__file__).parents[2]
 TEMPLATE = ROOT / "workflow" / "report" / "inspection.html.j2"
-EVIL = '<script>alert("1")</script>'
+EVIL = '<script>alert("1")</script>{{7*7}}'
 MEASURES = [
     {"group": "g1", "stratum": "Skin", "height": "10", "width": "20", "mpp": "0.25", "annotated_px": "150"},
     {"group": "g2", "stratum": "Colon", "height": "10", "width": "20", "mpp": "0.5", "annotated_px": "50"},
@@ -103,20 +114,43 @@ def test_licence_that_nobody_stated_is_said_to_be_so():
     assert "licence not stated citation not stated" in text_of(page(description(licence="", citation="")))
 
 
-def test_names_from_the_data_are_text_whatever_they_hold(tmp_path):
-    picture = tmp_path / "<b>sheet.png"
+def hostile_page(folder):
+    picture = folder / "<b>sheet.png"
     write_image(picture, np.zeros((2, 3, 3), np.uint8))
     about = description(EVIL, licence=EVIL, citation=EVIL, facts={EVIL: EVIL})
-    html = page(
+    return page(
         about,
-        findings=[finding("warning", EVIL, EVIL, EVIL)],
+        findings=[finding("warning", EVIL, EVIL, EVIL) for _ in range(8)],
         classes=[CLASSES[0] | {"class": EVIL}],
         measures=[row | {"stratum": EVIL} for row in measures()],
-        skipped=[{"source": EVIL, "message": EVIL}],
+        skipped=[{"source": EVIL, "message": EVIL}] * 6,
         pictures=[picture],
     )
+
+
+def test_names_from_the_data_are_text_whatever_they_hold(tmp_path):
+    html = hostile_page(tmp_path)
     assert "<script" not in html.lower() and "<b>sheet" not in html
-    assert text_of(html).count(EVIL) >= 9
+    assert text_of(html).count(EVIL) >= 20
+
+
+@needs_chromium
+def test_the_page_can_be_read_and_used_by_all(tmp_path):
+    (tmp_path / "page.html").write_text(hostile_page(tmp_path), encoding="utf-8")
+    browser = open_chromium()
+    try:
+        for width in WIDTHS_PX:
+            resize(browser, width)
+            browser.get((tmp_path / "page.html").as_uri())
+            assert out_of_reach(browser) == ([], [])
+            browser.execute_script("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
+            assert browser.execute_script("return document.body.innerText").count(EVIL) >= 20
+            assert overflow(browser) <= 0
+            assert low_contrast(browser) == []
+            assert unlabelled(browser) == []
+            assert complaints(browser) == []
+    finally:
+        browser.quit()
 
 
 def test_script_writes_one_page_that_loads_nothing(tmp_path):

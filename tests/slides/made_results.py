@@ -7,8 +7,8 @@ import numpy as np
 
 from histoloom.formats.polygons import label_polygons
 from histoloom.slides.band_store import BandStore, Grid
-from histoloom.slides.nuclei_table import NucleiTable
-from histoloom.slides.qupath_objects import Origin
+from histoloom.slides.export.qupath_objects import Origin
+from histoloom.slides.nuclei.table import NucleiTable
 
 NAMES = ("background", "Tumor", "gland: inner", "Stroma")
 MPP, SLIDE_MPP = 0.5, 0.25

@@ -14,8 +14,8 @@ from histoloom.files import write_json
 from histoloom.formats.geojson import Polygons
 from histoloom.formats.images import write_image
 from histoloom.formats.shapes import paint, read_shapes
-from histoloom.slides.nuclei_table import write_tables
-from histoloom.slides.qupath_objects import nucleus_features
+from histoloom.slides.export.qupath_objects import nucleus_features
+from histoloom.slides.nuclei.table import write_tables
 from tests.scripts_run import outcome
 from tests.slides.made_results import NAMES, SLIDE, SLIDE_MPP, blobs, discs, nuclei_of, origin, stored
 
@@ -179,7 +179,7 @@ def test_batches_of_nuclei_change_nothing(monkeypatch):
     table = nuclei_of(labels, np.ones(labels.max(), np.uint8))
     whose = origin((90, 300))
     whole = list(nucleus_features([table], whose, 1.0))
-    monkeypatch.setattr("histoloom.slides.qupath_objects.NUCLEI_AT_ONCE", 7)
+    monkeypatch.setattr("histoloom.slides.export.qupath_objects.NUCLEI_AT_ONCE", 7)
     assert list(nucleus_features([table], whose, 1.0)) == whole
     assert len(whole) == labels.max() == 30
     assert len(Polygons(table.ring_start, table.vertex_start, table.vertices)) == 30

@@ -11,7 +11,7 @@ from histoloom.formats.images import write_image
 from histoloom.predict.regions.class_map import class_regions
 from histoloom.predict.regions.settings import RegionSettings, plan_regions
 from histoloom.slides.band_store import BandStore, Grid
-from histoloom.slides.nuclei_table import read_tables
+from histoloom.slides.nuclei.table import read_tables
 from tests.predict.discs import as_probabilities, discs
 from tests.predict.regions import regions_by_definition
 from tests.scripts_run import outcome

@@ -13,10 +13,11 @@ from histoloom.predict.engine.engine import Engine, EngineSettings
 from histoloom.predict.inference import predict_image
 from histoloom.predict.probabilities import quantised, quantised_maps
 from histoloom.slides.band_store import BandStore
-from histoloom.slides.slide_pixels import SlidePixels
+from histoloom.slides.prediction.slide_pixels import SlidePixels
 from histoloom.split.normalisation import write_reference
 from tests.colour.test_stain import stained
 from tests.scripts_run import outcome
+from tests.slides.prediction.test_lease import held
 from tests.slides.slide_case import CLASSES, SlideCase
 
 SETTINGS = EngineSettings(overlap=4, window="hann", batch_size=8, precision="float32")
@@ -76,7 +77,7 @@ def test_tissue_of_a_slide_is_predicted_as_an_image_of_it_is_and_glass_is_backgr
     assert (grid.dtype, found.shape[2]) == ("int8", 2)
     assert off_by_one_at_most(found[is_tissue], quantised_maps(maps)[is_tissue])
     assert not found[~is_tissue].any()
-    assert not list((case.folder / "state").iterdir())
+    assert not (case.folder / "state").exists()
 
 
 def test_facts_of_the_slide_stand_in_the_store(case):
@@ -184,6 +185,25 @@ def test_an_interrupted_prediction_goes_on_at_its_band_and_other_settings_begin_
     for name in ("000000.zst", "000001.zst", "000002.zst", "store.json"):
         assert found[f"again/{name}"] == expected[f"probabilities/{name}"]
         assert found[f"m/{name}"] == expected[f"maps/{name}"]
+
+
+def test_a_second_prediction_of_the_same_is_refused_and_touches_nothing(case, monkeypatch):
+    def full_disk(store, band, values):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch, pytest.raises(OSError, match="No space left"):
+        patch.setattr(BandStore, "write", full_disk)
+        outcome(case.words())
+    (folder,) = (case.folder / "state").iterdir()
+    half_written = folder / "probabilities" / ".part-of-the-first-writer"
+    half_written.write_bytes(b"half a band")
+    with held(folder) as process:
+        said = outcome(case.words())
+        assert said.startswith(f"error: {folder}: written by process {process.pid} on host ")
+        assert half_written.exists()
+        assert not (case.folder / "prediction").exists()
+    assert outcome(case.words()) == "done"
+    assert not (case.folder / "state").exists()
 
 
 def test_the_best_of_several_models_is_the_one_with_the_highest_validation_score(case):

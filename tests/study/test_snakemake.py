@@ -29,7 +29,7 @@ STUDY = {
 FOLD = "results/demo_breast/{}/fold0/"
 # One fold of each predictor is enough to see every rule that learns or predicts.
 TARGETS = (
-    *(FOLD.format(name) + "counts.csv" for name in ("unet_small", "unet_narrow", "all_background")),
+    *(FOLD.format(name) + "counts.npz" for name in ("unet_small", "unet_narrow", "all_background")),
     *(FOLD.format(name) + "epochs.gif" for name in ("unet_small", "unet_narrow")),
     "results/demo_breast/inspection/findings.csv",
 )

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from histoloom.targets import Outputs, Target, plain_target
+from histoloom.targets import Outputs, Target
 
 CLASSES = ("background", "tumour", "stroma")
 MASKS = torch.tensor([[[0, 1], [255, 2]]], dtype=torch.uint8)
@@ -45,10 +45,8 @@ def test_truth_is_one_at_the_class_of_each_annotated_pixel():
     assert (target.maps, target.distances, target.smoothing) == (None, None, 0)
 
 
-def test_a_plain_target_counts_every_class_alike():
-    target, expected = plain_target(MASKS, CLASSES), Target.of(MASKS, ONES)
-    assert torch.equal(target.truth, expected.truth)
-    assert torch.equal(target.class_weights, ONES)
+def test_without_smoothing_the_truth_is_as_it_was():
+    target = Target.of(MASKS, ONES)
     assert target.smoothed is target.truth
 
 
@@ -64,7 +62,7 @@ def test_without_class_weights_both_means_are_the_mean_of_each_images_annotated_
     masks = rng.choice(np.array([0, 1, 2, 255], np.uint8), (4, 5, 6))
     pixelwise = rng.random((4, 1, 5, 6), dtype=np.float32)
     expected = [values[0][mask != 255].mean() for values, mask in zip(pixelwise, masks, strict=True)]
-    target = plain_target(torch.from_numpy(masks), CLASSES)
+    target = Target.of(torch.from_numpy(masks), ONES)
     for weighted in (True, False):
         mean = target.mean_over_pixels(torch.from_numpy(pixelwise), weighted=weighted)
         np.testing.assert_allclose(mean, expected, rtol=1e-5)

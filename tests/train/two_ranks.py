@@ -5,7 +5,7 @@ import sys
 import torch
 from torch import nn
 
-from histoloom.targets import Outputs, plain_target
+from histoloom.targets import Outputs, Target
 from histoloom.train.data.order import EpochBatches
 from histoloom.train.distributed import Ranks, from_first, gathered, joined, over_ranks, summed, with_shared_statistics
 from histoloom.train.objective import objective, weighted_losses
@@ -30,7 +30,8 @@ def gradients(images: torch.Tensor, masks: torch.Tensor, ranks: Ranks) -> tuple[
     terms = weighted_losses("bce + 2*dice")
     plain = with_shared_statistics(network(), ranks)
     parallel = over_ranks(plain, ranks)
-    loss, pixels = objective(parallel(images), plain_target(masks, CLASSES), terms, Outputs(CLASSES, False))
+    target = Target.of(masks, torch.ones(len(CLASSES)))
+    loss, pixels = objective(parallel(images), target, terms, Outputs(CLASSES, False))
     total = summed(torch.stack([loss.detach(), pixels]), ranks)
     (loss * ranks.world / total[1]).backward()
     return float(total[0] / total[1]), plain

@@ -12,8 +12,9 @@ rule evaluate:
         regions="results/{dataset}/{architecture}/fold{fold}/regions",
         nuclei="results/{dataset}/{architecture}/fold{fold}/nuclei",
         nuclei_table="results/{dataset}/{architecture}/fold{fold}/nuclei.csv",
+        probabilities=study.evaluate.probabilities,
     output:
-        counts="results/{dataset}/{architecture}/fold{fold}/counts.csv",
+        counts="results/{dataset}/{architecture}/fold{fold}/counts.npz",
     log:
         "logs/evaluate/{dataset}/{architecture}/fold{fold}.log",
     benchmark:
@@ -21,6 +22,7 @@ rule evaluate:
     conda:
         "../../envs/environment.yaml"
     params:
+        flags=study.evaluate.count_flags,
         code=study.code_of("evaluate_predictions"),
     shell:
         """
@@ -35,6 +37,8 @@ rule evaluate:
             --regions {input.regions:q} \
             --nuclei {input.nuclei:q} \
             --nuclei-table {input.nuclei_table:q} \
+            --probabilities {input.probabilities:q} \
+            {params.flags:q} \
             --counts {output.counts:q} > {log:q} 2>&1
         """
 
@@ -43,12 +47,17 @@ rule summarise:
     "Score all predictions of a dataset, with intervals, and compare them pairwise."
     input:
         counts=collect(
-            "results/{{dataset}}/{architecture}/fold{fold}/counts.csv",
-            architecture=study.predictors,
+            "results/{{dataset}}/{architecture}/fold{fold}/counts.npz",
+            architecture=study.evaluate.predictors,
             fold=study.folds,
         ),
         histories=collect(
             "results/{{dataset}}/{architecture}/fold{fold}/history.csv",
+            architecture=study.architectures,
+            fold=study.folds,
+        ),
+        costs=collect(
+            "results/{{dataset}}/{architecture}/fold{fold}/cost.json",
             architecture=study.architectures,
             fold=study.folds,
         ),
@@ -57,6 +66,11 @@ rule summarise:
         scores="results/{dataset}/scores.csv",
         summary="results/{dataset}/summary.csv",
         comparison="results/{dataset}/comparison.csv",
+        ranking="results/{dataset}/ranking.csv",
+        strata="results/{dataset}/strata.csv",
+        sizes="results/{dataset}/sizes.csv",
+        fold_spread="results/{dataset}/fold_spread.csv",
+        costs="results/{dataset}/costs.csv",
     log:
         "logs/summarise/{dataset}.log",
     benchmark:
@@ -71,9 +85,15 @@ rule summarise:
         python scripts/summarise_scores.py \
             --counts {input.counts:q} \
             --history {input.histories:q} \
+            --cost {input.costs:q} \
             --dataset {input.description:q} \
             {params.flags:q} \
             --scores {output.scores:q} \
             --summary {output.summary:q} \
-            --comparison {output.comparison:q} > {log:q} 2>&1
+            --comparison {output.comparison:q} \
+            --ranking {output.ranking:q} \
+            --strata {output.strata:q} \
+            --sizes {output.sizes:q} \
+            --fold-spread {output.fold_spread:q} \
+            --costs {output.costs:q} > {log:q} 2>&1
         """

@@ -11,6 +11,7 @@ rule predict:
     output:
         probabilities=directory("results/{dataset}/{architecture}/fold{fold}/probabilities"),
         maps=directory("results/{dataset}/{architecture}/fold{fold}/maps"),
+        cost="results/{dataset}/{architecture}/fold{fold}/cost.json",
     log:
         "logs/predict/{dataset}/{architecture}/fold{fold}.log",
     benchmark:
@@ -33,7 +34,8 @@ rule predict:
             --part {params.part:q} \
             {params.flags:q} \
             --probabilities {output.probabilities:q} \
-            --maps {output.maps:q} > {log:q} 2>&1
+            --maps {output.maps:q} \
+            --cost {output.cost:q} > {log:q} 2>&1
         """
 
 
@@ -41,6 +43,7 @@ use rule predict as predict_validation with:
     output:
         probabilities=directory("results/{dataset}/{architecture}/fold{fold}/validation/probabilities"),
         maps=directory("results/{dataset}/{architecture}/fold{fold}/validation/maps"),
+        cost="results/{dataset}/{architecture}/fold{fold}/validation/cost.json",
     log:
         "logs/predict_validation/{dataset}/{architecture}/fold{fold}.log",
     benchmark:
@@ -55,6 +58,7 @@ use rule predict as predict_overlap with:
     output:
         probabilities=directory("results/{dataset}/{architecture}/fold{fold}/validation/overlap{overlap}/probabilities"),
         maps=directory("results/{dataset}/{architecture}/fold{fold}/validation/overlap{overlap}/maps"),
+        cost="results/{dataset}/{architecture}/fold{fold}/validation/overlap{overlap}/cost.json",
     log:
         "logs/predict_overlap/{dataset}/{architecture}/fold{fold}_{overlap}.log",
     benchmark:
@@ -132,6 +136,8 @@ rule tune_postprocess:
         "benchmark/tune_postprocess/{dataset}/{architecture}/fold{fold}.tsv"
     conda:
         "../../envs/environment.yaml"
+    wildcard_constraints:
+        architecture=study.postprocessed_pattern,
     params:
         flags=study.predict.tune_flags,
         code=study.predict.tune_code,
@@ -168,6 +174,8 @@ rule postprocess:
         "benchmark/postprocess/{dataset}/{architecture}/fold{fold}.tsv"
     conda:
         "../../envs/environment.yaml"
+    wildcard_constraints:
+        architecture=study.postprocessed_pattern,
     params:
         flags=study.predict.postprocess_flags,
         code=study.predict.postprocess_code,
@@ -180,6 +188,42 @@ rule postprocess:
             --dataset {input.description:q} \
             {params.flags:q} \
             --settings {input.settings:q} \
+            --regions {output.regions:q} \
+            --nuclei {output.nuclei:q} \
+            --nuclei-table {output.nuclei_table:q} > {log:q} 2>&1
+        """
+
+
+rule predict_annotator:
+    "Take the second annotation of the test images as a prediction: what people agree on is the ceiling."
+    input:
+        masks="results/{dataset}/prepared/masks",
+        instances="results/{dataset}/prepared/instances",
+        second_instances="results/{dataset}/prepared/second_instances",
+        index="results/{dataset}/prepared/index.csv",
+        description="results/{dataset}/prepared/dataset.json",
+        folds="results/{dataset}/folds.csv",
+    output:
+        regions=directory("results/{dataset}/second_annotator/fold{fold}/regions"),
+        nuclei=directory("results/{dataset}/second_annotator/fold{fold}/nuclei"),
+        nuclei_table="results/{dataset}/second_annotator/fold{fold}/nuclei.csv",
+    log:
+        "logs/predict_annotator/{dataset}/fold{fold}.log",
+    benchmark:
+        "benchmark/predict_annotator/{dataset}/fold{fold}.tsv"
+    conda:
+        "../../envs/environment.yaml"
+    params:
+        part="test",
+        code=study.code_of("predict_annotator"),
+    shell:
+        """
+        python scripts/predict_annotator.py \
+            --index {input.index:q} \
+            --dataset {input.description:q} \
+            --folds {input.folds:q} \
+            --fold {wildcards.fold:q} \
+            --part {params.part:q} \
             --regions {output.regions:q} \
             --nuclei {output.nuclei:q} \
             --nuclei-table {output.nuclei_table:q} > {log:q} 2>&1

@@ -67,6 +67,7 @@ rule render_epochs:
         description="results/{dataset}/prepared/dataset.json",
     output:
         gif="results/{dataset}/{architecture}/fold{fold}/epochs.gif",
+        webp="results/{dataset}/{architecture}/fold{fold}/epochs.webp",
     log:
         "logs/render_epochs/{dataset}/{architecture}/fold{fold}.log",
     benchmark:
@@ -83,7 +84,8 @@ rule render_epochs:
             --history {input.history:q} \
             --dataset {input.description:q} \
             {params.flags:q} \
-            --gif {output.gif:q} > {log:q} 2>&1
+            --gif {output.gif:q} \
+            --webp {output.webp:q} > {log:q} 2>&1
         """
 
 

@@ -1,12 +1,15 @@
 """Which of two architectures is better, by how much and how sure: differences of the scores of the same images."""
 
 import itertools
+import math
 from collections.abc import Iterator, Sequence
 
 import numpy as np
+from jaxtyping import Float64, Int64
 
-from histoloom.evaluate.bootstrap import Estimate, Resampling, estimate
+from histoloom.evaluate.bootstrap import Estimate, Resampling, estimate, group_totals, mean_of_columns
 from histoloom.evaluate.scores import ImageScores, columns, image_scores
+from histoloom.evaluate.significance import holm, wilcoxon
 from histoloom.evaluate.stored_counts import Counts
 from histoloom.evaluate.summary import cells
 
@@ -22,7 +25,10 @@ COMPARISON_COLUMNS = (
     "images",
     "groups",
     "skipped",
+    "p",  # Wilcoxon's signed-rank test over the groups' mean differences, two-sided
+    "p_holm",  # the same, corrected for all pairs of this metric and class
 )
+SIGNIFICANT_DIGITS = 4  # of a p value, which may be far below any fixed number of decimals
 
 
 def comparison_rows(
@@ -36,10 +42,18 @@ def comparison_rows(
     """Rows of comparison.csv: every pair of models, then each model against each baseline."""
     for metric in metrics:
         scores = {part.architecture: image_scores(part, metric, classes, resampling) for part in counts}
-        for first, second in compared(list(scores), baselines):
-            for name in scores[first].values:
-                found = paired_difference(scores[first], scores[second], name, classes, resampling)
-                yield (counts[0].dataset, metric, name, first, second, *cells(found), skipped)
+        pairs = compared(list(scores), baselines)
+        names = list(next(iter(scores.values())).values)
+        found = {
+            name: [paired_p(scores[first], scores[second], name, classes, resampling) for first, second in pairs]
+            for name in names
+        }
+        corrected = {name: holm(p) for name, p in found.items()}
+        for place, (first, second) in enumerate(pairs):
+            for name in names:
+                difference = paired_difference(scores[first], scores[second], name, classes, resampling)
+                p = (p_cell(found[name][place]), p_cell(corrected[name][place]))
+                yield (counts[0].dataset, metric, name, first, second, *cells(difference), skipped, *p)
 
 
 def compared(architectures: Sequence[str], baselines: Sequence[str]) -> list[tuple[str, str]]:
@@ -53,13 +67,43 @@ def compared(architectures: Sequence[str], baselines: Sequence[str]) -> list[tup
 
 
 def paired_difference(
-    first: ImageScores,
-    second: ImageScores,
-    name: str,
-    classes: Sequence[str],
-    resampling: Resampling,
+    first: ImageScores, second: ImageScores, name: str, classes: Sequence[str], resampling: Resampling
 ) -> Estimate:
     """Mean of first minus second over the images where both are defined; groups are resampled, pairs stay together."""
+    return estimate(*image_differences(first, second, name, classes), resampling.weights)
+
+
+def paired_p(
+    first: ImageScores, second: ImageScores, name: str, classes: Sequence[str], resampling: Resampling
+) -> float:
+    """Two-sided p of Wilcoxon's test over groups, each with the mean difference of its images; NaN if none differs."""
+    return wilcoxon(group_means(*image_differences(first, second, name, classes), len(resampling.groups)))
+
+
+def image_differences(
+    first: ImageScores, second: ImageScores, name: str, classes: Sequence[str]
+) -> tuple[Float64[np.ndarray, "images columns"], Int64[np.ndarray, " images"]]:
+    """First minus second of each image that both scored, NaN where either is undefined; and the images' groups."""
     _, at_first, at_second = np.intersect1d(first.names, second.names, assume_unique=True, return_indices=True)
     difference = columns(first, name, classes)[at_first] - columns(second, name, classes)[at_second]
-    return estimate(difference, first.group[at_first], resampling.weights)
+    return difference, first.group[at_first]
+
+
+def group_means(
+    values: Float64[np.ndarray, "images columns"], group: Int64[np.ndarray, " images"], groups: int
+) -> Float64[np.ndarray, "{groups}"]:
+    """Mean of each group over its images, then over columns; NaN where a group has no value.
+
+    >>> group_means(np.array([[1.0], [3.0], [5.0]]), np.array([0, 0, 1]), 3)
+    array([ 2.,  5., nan])
+    """
+    return mean_of_columns(*group_totals(values, group, groups))
+
+
+def p_cell(p: float) -> float | None:
+    """A p value with four significant digits; None, an empty cell, for NaN.
+
+    >>> p_cell(1.23456e-9)
+    1.235e-09
+    """
+    return None if math.isnan(p) else float(f"{p:.{SIGNIFICANT_DIGITS}g}")

@@ -4,28 +4,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float64, Int32, Int64, UInt8
+from jaxtyping import Bool, Float64, Int32, Int64, UInt8
 
-from histoloom.sample import IGNORE
+from histoloom.evaluate.facts import ANY
+from histoloom.evaluate.nucleus_table import nucleus_classes, nucleus_table
+from histoloom.evaluate.overlap_table import Overlaps, overlaps, relabel
 
-ANY = 0  # the row of pair_counts for all nuclei as one class: background, index 0, has no nuclei of its own
-DENSE_CELLS_PER_PIXEL = 8  # up to here counting into a whole table beats sorting the pixels
-
-
-@dataclass(frozen=True)
-class Overlaps:
-    """Areas of the nuclei of two maps, and how many pixels they share: only pairs that touch have an entry.
-
-    `truth` and `predicted` are positions in `truth_ids` and `predicted_ids`; areas are in pixels.
-    """
-
-    truth_ids: Int64[np.ndarray, " truths"]
-    predicted_ids: Int64[np.ndarray, " predictions"]
-    truth_area: Int64[np.ndarray, " truths"]
-    predicted_area: Int64[np.ndarray, " predictions"]
-    truth: Int64[np.ndarray, " touching"]
-    predicted: Int64[np.ndarray, " touching"]
-    pixels: Int64[np.ndarray, " touching"]
+__all__ = ["ANY", "Matches", "match", "nucleus_classes", "overlaps", "pair_counts", "paired", "pairs", "relabel"]
 
 
 @dataclass(frozen=True)
@@ -37,29 +22,6 @@ class Matches:
     iou: Float64[np.ndarray, " pairs"]
     false_positives: Int64[np.ndarray, " extra"]
     false_negatives: Int64[np.ndarray, " missed"]
-
-
-def overlaps(truth: Int32[np.ndarray, "height width"], predicted: Int32[np.ndarray, "height width"]) -> Overlaps:
-    """Count the pixels that each true nucleus shares with each predicted one (id 0 = no nucleus).
-
-    Ids need not be contiguous; memory grows with the largest id, a byte and eight for each. Raises ValueError for
-    negative ids.
-    """
-    truth_ids, truth_position = relabel(truth)
-    predicted_ids, predicted_position = relabel(predicted)
-    width = len(predicted_ids) + 1
-    cells, pixels = _count(truth_position * width + predicted_position, (len(truth_ids) + 1) * width)
-    rows, columns = np.divmod(cells, width)
-    nuclei = (rows > 0) & (columns > 0)
-    return Overlaps(
-        truth_ids=truth_ids,
-        predicted_ids=predicted_ids,
-        truth_area=np.bincount(truth_position, minlength=len(truth_ids) + 1)[1:],
-        predicted_area=np.bincount(predicted_position, minlength=width)[1:],
-        truth=rows[nuclei] - 1,
-        predicted=columns[nuclei] - 1,
-        pixels=pixels[nuclei],
-    )
 
 
 def match(truth: Int32[np.ndarray, "height width"], predicted: Int32[np.ndarray, "height width"]) -> Matches:
@@ -74,36 +36,27 @@ def match(truth: Int32[np.ndarray, "height width"], predicted: Int32[np.ndarray,
     (array([1]), array([7]), array([0.667]), array([5]), array([2]))
     """
     table = overlaps(truth, predicted)
-    union = table.truth_area[table.truth] + table.predicted_area[table.predicted] - table.pixels
-    paired = 2 * table.pixels > union
-    rows, columns = table.truth[paired], table.predicted[paired]
+    is_pair = paired(table)
+    rows, columns = table.truth[is_pair], table.predicted[is_pair]
     return Matches(
         truth=table.truth_ids[rows],
         predicted=table.predicted_ids[columns],
-        iou=table.pixels[paired] / union[paired],
+        iou=table.iou[is_pair],
         false_positives=np.delete(table.predicted_ids, columns),
         false_negatives=np.delete(table.truth_ids, rows),
     )
 
 
-def nucleus_classes(
-    instances: Int32[np.ndarray, "height width"], mask: UInt8[np.ndarray, "height width"], n_classes: int
-) -> dict[int, int]:
-    """Give each nucleus the class that most of its annotated pixels have in `mask`; the lower class wins a tie.
+def paired(table: Overlaps) -> Bool[np.ndarray, " touching"]:
+    """Which entries of the table are pairs: IoU strictly above 0.5, decided in whole pixels."""
+    return 2 * table.pixels > table.union
 
-    A nucleus with more than half of its pixels on 255 (not annotated) gets 255. Raises ValueError for a class in
-    `mask` that does not exist.
-    """
-    unknown = mask[(mask >= n_classes) & (mask != IGNORE)]
-    if unknown.size:
-        raise ValueError(f"mask holds class {unknown[0]}; expected 0 to {n_classes - 1} or {IGNORE} (not annotated)")
-    ids, position = relabel(instances)
-    column = np.minimum(mask, n_classes).ravel()  # 255 becomes the last column
-    cells = np.bincount(position * (n_classes + 1) + column, minlength=(len(ids) + 1) * (n_classes + 1))
-    counts = cells.reshape(len(ids) + 1, n_classes + 1)[1:]
-    ignored = 2 * counts[:, n_classes] > counts.sum(axis=1)
-    classes = np.where(ignored, IGNORE, counts[:, :n_classes].argmax(axis=1))
-    return dict(zip(ids.tolist(), classes.tolist(), strict=True))
+
+def pairs(table: Overlaps) -> tuple[int, int, int, float]:
+    """True positives, false positives, false negatives, and the sum of IoU of the pairs."""
+    is_pair = paired(table)
+    found = int(is_pair.sum())
+    return found, len(table.predicted_ids) - found, len(table.truth_ids) - found, float(table.iou[is_pair].sum())
 
 
 def pair_counts(
@@ -120,59 +73,6 @@ def pair_counts(
     A true nucleus has the majority class of the mask under it; one whose majority is background counts in row 0 only.
     Nuclei, true or predicted, with more than half of their pixels on 255 (not annotated) are left out.
 
-    Raises ValueError where a predicted nucleus has no class.
+    Raises ValueError where a predicted nucleus has no class, or one that does not exist.
     """
-    truth_classes = nucleus_classes(truth_instances, truth_mask, n_classes)
-    place = nucleus_classes(predicted_instances, truth_mask, n_classes)
-    if missing := sorted(place.keys() - predicted_classes.keys()):
-        raise ValueError(f"predicted nucleus {missing[0]} has no class; expected one for each of {len(place)} nuclei")
-    found = match(_without_ignored(truth_instances, truth_classes), _without_ignored(predicted_instances, place))
-
-    def classes(of: Mapping[int, int], ids: Int64[np.ndarray, " nuclei"]) -> Int64[np.ndarray, " nuclei"]:
-        return np.array([of[number] for number in ids.tolist()], np.int64)
-
-    true, predicted = classes(truth_classes, found.truth), classes(predicted_classes, found.predicted)
-    extra = classes(predicted_classes, found.false_positives)
-    missed = classes(truth_classes, found.false_negatives)
-    confused = true != predicted
-    rows = (
-        np.bincount(true[~confused], minlength=n_classes),
-        np.bincount(np.concatenate([extra, predicted[confused]]), minlength=n_classes),
-        np.bincount(np.concatenate([missed, true[confused]]), minlength=n_classes),
-        np.bincount(true[~confused], found.iou[~confused], minlength=n_classes),
-    )
-    counts = np.stack(rows, axis=1).astype(np.float64)
-    counts[ANY] = len(true), len(extra), len(missed), found.iou.sum()
-    return counts
-
-
-def relabel(
-    instances: Int32[np.ndarray, "height width"],
-) -> tuple[Int64[np.ndarray, " nuclei"], Int64[np.ndarray, " pixels"]]:
-    """Give the ids in a map, ascending, and for each pixel 0 or one plus the position of its id.
-
-    A look-up table of the largest id replaces sorting the pixels: some ten times faster on a tile.
-    """
-    if instances.size and instances.min() < 0:
-        raise ValueError(f"nucleus ids reach down to {instances.min()}; expected 0 (none) and above")
-    present = np.zeros(instances.max(initial=0) + 1, bool)
-    present[instances.ravel()] = True
-    present[0] = False
-    return np.flatnonzero(present), np.cumsum(present)[instances.ravel()] * (instances.ravel() > 0)
-
-
-def _count(
-    cells: Int64[np.ndarray, " pixels"], size: int
-) -> tuple[Int64[np.ndarray, " used"], Int64[np.ndarray, " used"]]:
-    if size > DENSE_CELLS_PER_PIXEL * max(cells.size, 1):
-        return np.unique(cells, return_counts=True)
-    counts = np.bincount(cells, minlength=size)
-    used = np.flatnonzero(counts)
-    return used, counts[used]
-
-
-def _without_ignored(
-    instances: Int32[np.ndarray, "height width"], classes: Mapping[int, int]
-) -> Int32[np.ndarray, "height width"]:
-    ignored = [number for number, name in classes.items() if name == IGNORE]
-    return np.where(np.isin(instances, ignored), 0, instances).astype(np.int32) if ignored else instances
+    return nucleus_table(truth_instances, truth_mask, predicted_instances, predicted_classes, n_classes).by_class(pairs)

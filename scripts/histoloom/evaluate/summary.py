@@ -1,31 +1,20 @@
 """The tables of a dataset: scores of each image, and means with their intervals for each architecture."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
-import pandas as pd
-from jaxtyping import Float64, Int64, Num
 
-from histoloom.evaluate.bootstrap import Estimate, Resampling, estimate, interval
-from histoloom.evaluate.scores import (
-    ALL,
-    FOREGROUND,
-    MEAN,
-    PAIRS,
-    class_scores,
-    columns,
-    definition,
-    fact,
-    group_numbers,
-    image_scores,
-)
+from histoloom.evaluate.averaging import AGREEMENTS, TISSUE_MEANS, agreements, image_means, pooled, tissue_means
+from histoloom.evaluate.bootstrap import Estimate, Resampling
+from histoloom.evaluate.facts import CONFUSION, FACTS, NUCLEI, PAIRS
+from histoloom.evaluate.scores import ALL, FOREGROUND, MEAN, class_scores, definition, fact
 from histoloom.evaluate.stored_counts import Counts
 
-SCORE_COLUMNS = ("dataset", "architecture", "fold", "name", "group", "stratum", "metric", "class", "score")
+SCORE_KEYS = ("dataset", "architecture", "fold", "name", "group", "stratum", "class")  # of scores.csv, before metrics
 SUMMARY_COLUMNS = (
     "dataset",
     "architecture",
-    "kind",
+    "kind",  # model, baseline, human (a second annotator) or published
     "metric",
     "class",
     "mean",
@@ -37,16 +26,22 @@ SUMMARY_COLUMNS = (
     "skipped",  # problems that left raw files out, the same in every row: what was scored is not all that was
     "diverged",  # folds whose training broke off, with spaces between: their scores are of the last good weights
 )
-POOLED = "_pooled"  # ending of a metric's name where counts were added up before dividing
+QUANTITIES = {
+    "area_fraction": "share of the annotated pixels of an image that is of the class",
+    "count": "number of nuclei in an image",
+}
 
 
 def score_rows(counts: Counts, metrics: Sequence[str], classes: Sequence[str]) -> Iterator[tuple]:
-    """Rows of scores.csv: each metric of each image, fold and class; None where undefined."""
-    for metric in metrics:
-        scores = class_scores(metric, getattr(counts, fact(metric)), classes)
-        for row in counts.images.itertuples():
-            image = (counts.dataset, counts.architecture, row.fold, row.name, row.group, row.stratum, metric)
-            yield from ((*image, name, cell(values[row.Index])) for name, values in scores.items())
+    """Rows of scores.csv: each image, fold and class with its score by every metric; None where undefined."""
+    scores = {metric: class_scores(metric, counts.facts[fact(metric)], classes) for metric in metrics}
+    names = (FOREGROUND, MEAN, ALL, *classes)
+    present = [name for name in dict.fromkeys(names) if any(name in each for each in scores.values())]
+    for row in counts.images.itertuples():
+        image = (counts.dataset, counts.architecture, row.fold, row.name, row.group, row.stratum)
+        for name in present:
+            found = [cell(each[name][row.Index]) if name in each else None for each in scores.values()]
+            yield (*image, name, *found)
 
 
 def summary_rows(
@@ -58,60 +53,57 @@ def summary_rows(
     skipped: int = 0,
     diverged: Sequence[int] = (),
 ) -> Iterator[tuple]:
-    """Rows of summary.csv of one architecture: each metric as a mean over images, then pooled.
+    """Rows of summary.csv of one architecture: each metric as a mean over images, then averaged in other ways.
 
-    `kind` is "model" or "baseline"; `skipped` counts problems that left raw files out; `diverged` are folds whose
-    training broke off. With one group the interval is empty.
+    `kind` is "model", "baseline" or "human"; `skipped` counts problems that left raw files out; `diverged` are folds
+    whose training broke off. With one group the interval is empty.
     """
+    for metric, name, found, text in estimates(counts, metrics, classes, resampling):
+        score = (metric, name, *cells(found), text)
+        yield (counts.dataset, counts.architecture, kind, *score, skipped, " ".join(map(str, diverged)))
+
+
+def estimates(
+    counts: Counts, metrics: Sequence[str], classes: Sequence[str], resampling: Resampling
+) -> Iterator[tuple[str, str, Estimate, str]]:
+    """Give (metric as tables name it, class, estimate, definition), metric by metric, agreement over images last."""
     for metric in metrics:
-        scores = image_scores(counts, metric, classes, resampling)
-        means = {
-            name: estimate(columns(scores, name, classes), scores.group, resampling.weights) for name in scores.values
-        }
-        for ending, found in (("", means), (POOLED, pooled(counts, metric, classes, resampling))):
-            for name, result in found.items():
-                yield (
-                    counts.dataset,
-                    counts.architecture,
-                    kind,
-                    metric + ending,
-                    name,
-                    *cells(result),
-                    described(metric, name, bool(ending)),
-                    skipped,
-                    " ".join(map(str, diverged)),
-                )
+        text = f"{definition(metric)}{_in_unit(metric, counts.unit)}"
+        yield from _rows(metric, image_means(counts, metric, classes, resampling), metric, text, IMAGE_MEAN)
+        if FACTS[fact(metric)].adds_up:
+            found = pooled(counts, metric, classes, resampling)
+            yield from _rows(f"{metric}@pooled", found, metric, text, POOLED)
+        for averaging, rule in TISSUE_MEANS.items() if metric == "pq" else ():
+            found = tissue_means(counts, averaging, resampling)
+            yield from _rows(f"pq@{averaging}", found, metric, text, f"{TISSUE_MEAN}, {rule}")
+    quantities = [name for name in QUANTITIES if (PAIRS if name == "count" else CONFUSION) in counts.facts]
+    for quantity in quantities:
+        for agreement, found in agreements(counts, quantity, classes, resampling).items():
+            name = f"{quantity}@{agreement}"
+            text = f"{QUANTITIES[quantity]}: {AGREEMENTS[agreement][1]}"
+            yield from _rows(name, found, name, text[0].upper() + text[1:], "over images")
 
 
-def pooled(
-    counts: Counts,
-    metric: str,
-    classes: Sequence[str],
-    resampling: Resampling,
-) -> dict[str, Estimate]:
-    """Score the counts of all images added up, by class name, with the interval from resampled groups."""
-    facts = getattr(counts, fact(metric)) * _fold_weights(counts.images)[:, None, None]
-    totals = np.zeros((len(resampling.groups), *facts.shape[1:]), facts.dtype)
-    np.add.at(totals, group_numbers(counts, resampling), facts)
-    means = class_scores(metric, totals.sum(axis=0, keepdims=True), classes)
-    resampled = class_scores(metric, _resampled(totals, resampling.weights), classes)
-    images, found = counts.images["name"].nunique(), counts.images["group"].nunique()
-    return {
-        name: Estimate(float(mean[0]), *(interval(resampled[name]) if found > 1 else (np.nan, np.nan)), images, found)
-        for name, mean in means.items()
-    }
+IMAGE_MEAN = "image mean: over images where defined"
+POOLED = "pooled: counts of all images added up first"
+TISSUE_MEAN = "image means averaged within each tissue (stratum), then over tissues"
 
 
-def described(metric: str, name: str, is_pooled: bool) -> str:
-    """One sentence for the definition column: the metric, the class and how images were averaged."""
-    nuclei = fact(metric) == PAIRS
+def described(metric: str, name: str, text: str, averaging: str) -> str:
+    """One sentence for the definition column: the metric, the class and how images were averaged.
+
+    >>> described("pq", "foreground", "Panoptic quality", IMAGE_MEAN)
+    'Panoptic quality; all nuclei as one class (bPQ); image mean: over images where defined.'
+    """
+    nuclei = metric.startswith("count@") or ("@" not in metric and FACTS[fact(metric)].needs == NUCLEI)
     of_class = {
-        FOREGROUND: f"all nuclei as one class (b{metric.upper()})" if nuclei else "all classes but background merged",
+        FOREGROUND: f"all nuclei as one class{' (bPQ)' * (metric == 'pq')}"
+        if nuclei
+        else "all classes but background merged",
         MEAN: "mean over the classes but background of the class means, undefined ones left out",
         ALL: "all classes",
     }.get(name, f"class {name}")
-    averaging = "pooled: counts of all images added up first" if is_pooled else "image mean: over images where defined"
-    return f"{definition(metric)}; {of_class}; {averaging}."
+    return f"{text}; {of_class}; {averaging}."
 
 
 def cells(result: Estimate) -> tuple[float | int | None, ...]:
@@ -124,15 +116,13 @@ def cell(value: float) -> float | None:
     return None if np.isnan(value) else round(float(value), 6)
 
 
-def _resampled(
-    totals: Num[np.ndarray, "groups rows columns"], weights: Float64[np.ndarray, "resamples groups"]
-) -> Num[np.ndarray, "resamples rows columns"]:
-    sums = np.tensordot(weights, totals.astype(np.float64), axes=1)
-    # Whole numbers below 2^53 stay exact in the product.
-    return np.rint(sums).astype(totals.dtype) if np.issubdtype(totals.dtype, np.integer) else sums
+def _rows(
+    name: str, found: Mapping[str, Estimate], metric: str, text: str, averaging: str
+) -> Iterable[tuple[str, str, Estimate, str]]:
+    return ((name, each, result, described(metric, each, text, averaging)) for each, result in found.items())
 
 
-def _fold_weights(images: pd.DataFrame) -> Int64[np.ndarray, " images"]:
-    """Weights by which each image counts alike, however many folds tested it; whole, so that counts stay counts."""
-    folds = images.groupby("name")["fold"].transform("size").to_numpy(np.int64)
-    return np.lcm.reduce(folds) // folds
+def _in_unit(metric: str, unit: str) -> str:
+    """The unit of a distance, which differs between datasets and so cannot stand in the metric's own sentence."""
+    lengths = fact(metric) == "hausdorff" or metric == "asd"
+    return f" (here in {'µm' if unit == 'um' else 'pixels'})" if lengths else ""

@@ -13,6 +13,23 @@ Traced = tuple[
 # turns.
 ABOVE, LEFT, RIGHT, BELOW = 1, 2, 4, 8
 STRAIGHT = (ABOVE | BELOW, LEFT | RIGHT, ABOVE | LEFT | RIGHT | BELOW)
+# How a label may turn at a corner: whose it is (of the pixels above left, above right, below left, below right); which
+# neighbours are alike there and which are not; whether its vertical edge lies below, and whether the outline, which has
+# the label on its right-hand side, goes on along the horizontal one. That one lies to the left in the first four cases
+# and to the right in the others.
+CASES = (
+    (0, 0, ABOVE | LEFT, False, True),
+    (2, 0, BELOW | LEFT, True, False),
+    (0, ABOVE | RIGHT, LEFT, True, True),
+    (3, RIGHT | BELOW, ABOVE, False, False),
+    (1, 0, ABOVE | RIGHT, False, False),
+    (3, 0, BELOW | RIGHT, True, True),
+    (0, ABOVE | LEFT, RIGHT, True, False),
+    (3, LEFT | BELOW, ABOVE, False, True),
+)
+WHOSE, ALIKE, UNLIKE, IS_UPPER, IS_TAIL = (np.array(column) for column in zip(*CASES, strict=True))
+KINDS = np.arange(16)[:, None]
+IS_TURN = (KINDS & ALIKE == ALIKE) & (KINDS & UNLIKE == 0)
 
 
 @dataclass(frozen=True)
@@ -49,30 +66,24 @@ def _turns(labels: Int32[np.ndarray, "height width"]) -> _Turns:
     corner, kind = _corners(padded)
     width = padded.shape[1]
     pixels = padded.ravel()
-    above_left, above_right, below_left, below_right = (pixels[corner + move] for move in (0, 1, width, width + 1))
-    above, left, right, below = (kind & bit > 0 for bit in (ABOVE, LEFT, RIGHT, BELOW))
-    # Whose label turns, where; whether its horizontal edge lies to the right, its vertical edge below, and whether the
-    # outline, which has the label on its right-hand side, goes on along the horizontal one.
-    cases = [
-        (above_left, ~above & ~left, False, False, True),
-        (above_right, ~above & ~right, True, False, False),
-        (below_left, ~below & ~left, False, True, False),
-        (below_right, ~below & ~right, True, True, True),
-        (above_left, above & left & ~right, True, True, False),
-        (above_left, above & right & ~left, False, True, True),
-        (below_right, right & below & ~above, False, False, False),
-        (below_right, left & below & ~above, True, False, True),
-    ]
-    found = [np.flatnonzero(is_turn & (label > 0)) for label, is_turn, *_ in cases]
-    place = np.concatenate([corner[where] for where in found])
-    label = np.concatenate([case[0][where] for case, where in zip(cases, found, strict=True)])
-    is_left, is_upper, is_tail = (
-        np.repeat([case[flag] for case in cases], [len(where) for where in found]) for flag in (2, 3, 4)
-    )
-    # Two turns in one place, at touching corners: the edge on the left comes first.
-    order = np.argsort((label.astype(np.int64) * padded.size + place) * 2 + is_left)
-    row, column = np.divmod(place[order].astype(np.int32), np.int32(width))
-    return _Turns(label[order], row, column, is_tail[order], is_upper[order])
+    beside = np.stack([pixels[corner + move] for move in (0, 1, width, width + 1)], axis=1)
+    found = np.flatnonzero(IS_TURN[kind] & (beside > 0)[:, WHOSE])
+    number, case = found >> 3, found & 7
+    label = beside[number, WHOSE[case]]
+    order = _order(label)
+    label, number, case = label[order], number[order], case[order]
+    row, column = np.divmod(corner[number].astype(np.int32), np.int32(width))
+    return _Turns(label, row, column, IS_TAIL[case], IS_UPPER[case])
+
+
+def _order(*keys: Int32[np.ndarray, " n"]) -> Int64[np.ndarray, " n"]:
+    # Which comes first, second, ... by the first key, then the second, of equals as they were. No key is negative.
+    order = np.arange(len(keys[0]))
+    for key in reversed(keys):
+        # What has 16 bits is sorted by counting, ten times as fast.
+        short = key.astype(np.min_scalar_type(int(key.max(initial=0))))
+        order = order[np.argsort(short[order], kind="stable")]
+    return order
 
 
 def _corners(padded: Int32[np.ndarray, "height width"]) -> tuple[Int64[np.ndarray, " n"], UInt8[np.ndarray, " n"]]:
@@ -93,8 +104,7 @@ def _corners(padded: Int32[np.ndarray, "height width"]) -> tuple[Int64[np.ndarra
 def _follower(turns: _Turns) -> Int32[np.ndarray, " edges"]:
     # Of each horizontal edge (2k, 2k + 1) the horizontal edge that the outline comes to next.
     count = len(turns.label)
-    down = (turns.column.astype(np.int64) * (int(turns.row.max(initial=0)) + 1) + turns.row) * 2 + turns.is_upper
-    order = np.argsort(turns.label.astype(np.int64) * (int(down.max(initial=0)) + 1) + down)
+    order = _order(turns.label, turns.column, 2 * turns.row + turns.is_upper)
     other_end = np.empty(count, np.int32)
     other_end[order[0::2]], other_end[order[1::2]] = order[1::2], order[0::2]
     head = np.arange(0, count, 2, dtype=np.int32) + turns.is_tail[0::2]
@@ -129,7 +139,8 @@ def _parted(
 
 
 def _rings(turns: _Turns, follower: Int32[np.ndarray, " edges"], first: Int32[np.ndarray, " edges"]) -> Traced:
-    starts, sizes = np.unique(first, return_counts=True)
+    starts = np.flatnonzero(first == np.arange(len(first)))
+    sizes = np.bincount(first)[starts]
     start = np.concatenate([np.zeros(1, np.int64), np.cumsum(2 * sizes)])
     ring = np.empty(len(follower), np.int32)
     ring[starts] = np.arange(len(starts), dtype=np.int32)

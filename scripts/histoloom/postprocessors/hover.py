@@ -5,7 +5,8 @@ import numpy as np
 from jaxtyping import Bool, Float32, Float64, Int8, Int32, UInt8
 
 from histoloom.errors import InputError
-from histoloom.predict.foreground import connected_patches, foreground_mask, grow_markers, renumbered
+from histoloom.predict.foreground import connected_patches, foreground_mask, renumbered
+from histoloom.predict.marker_growth import grow_markers
 
 LARGEST_KERNEL_PX = 31  # of OpenCV's Sobel operator
 BRIDGE_PX = 5  # markers joined by less than this are two
@@ -42,8 +43,8 @@ def hover(
     slopes = _slopes(maps, kernel_px)
     steepest = _extremes(slopes, mask) if surveyed is None else surveyed
     edges = np.maximum(_fall(slopes[0], *steepest[:2]), _fall(slopes[1], *steepest[2:]))
-    landscape = -cv2.GaussianBlur((STEEPEST - edges) * mask, (SMOOTHING_PX, SMOOTHING_PX), 0)
-    return grow_markers(_markers(mask & (edges < edge * STEEPEST), mask, min_marker_px), landscape, mask)
+    depth = 1 + cv2.GaussianBlur((STEEPEST - edges) * mask, (SMOOTHING_PX, SMOOTHING_PX), 0)
+    return grow_markers(_markers(mask & (edges < edge * STEEPEST), mask, min_marker_px), depth, mask)
 
 
 def survey(

@@ -1,6 +1,5 @@
-"""The GIF of a training: the same probe tiles, predicted anew after every epoch."""
+"""The frames of a training's animation: the same probe tiles, predicted anew after every epoch."""
 
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +11,8 @@ from jaxtyping import UInt8
 from PIL import Image, ImageDraw, ImageFont
 
 from histoloom.report.overlays import class_colours, outlined
-from histoloom.report.palettes import indexed_image, palette, ramp
+from histoloom.report.palettes import ramp
+from histoloom.sample import IGNORE
 
 INK, PAPER, ACCENT, TRACK, FAINT = (31, 41, 51), (255, 255, 255), (86, 180, 233), (82, 96, 109), (203, 210, 217)
 UNANNOTATED = (128, 128, 128)  # as hatched by overlays.outlined
@@ -38,52 +38,49 @@ class Probe:
     predicted: Sequence[UInt8[np.ndarray, "height width"]]
 
 
-def animate(
-    probe: Probe,
-    epochs: Sequence[Epoch],
-    classes: Sequence[str],
-    *,
-    frames_per_second: float,
-    hold_seconds: float,
-    largest_bytes: int,
-) -> bytes:
-    """Encode one frame per epoch as a GIF of at most `largest_bytes`, by making it narrower where it must be.
+@dataclass(frozen=True)
+class Stage:
+    """What all frames of one width share: a canvas with image, truth and legend, and where the prediction goes."""
 
-    The last frame stays `hold_seconds`. The narrowest is returned even where it is larger than asked.
-    """
-    colours = palette(probe.image, drawn_colours(len(classes)))
-    for width in WIDTHS_PX:
-        frames = [frame(probe, place, epochs, classes, width) for place in range(len(epochs))]
-        encoded = encode(frames, colours, frames_per_second, hold_seconds)
-        if len(encoded) <= largest_bytes:
-            break
-    return encoded
+    canvas: Image.Image
+    tissue: UInt8[np.ndarray, "rows columns 3"]
+    corner: tuple[int, int]
+    header_px: int
+    gap_px: int
+    text_px: int
 
 
-def frame(
-    probe: Probe, place: int, epochs: Sequence[Epoch], classes: Sequence[str], width_px: int
-) -> UInt8[np.ndarray, "height {width_px} 3"]:
-    """Draw epoch number `place`: header, the three strips, legend."""
+def stage(probe: Probe, classes: Sequence[str], width_px: int) -> Stage:
+    """Draw the three strips' names, the image, the truth and the legend, `width_px` wide."""
     unit = width_px / WIDTHS_PX[0]
     gap, header, footer, label, text = (
         max(1, round(size * unit)) for size in (GAP_PX, HEADER_PX, FOOTER_PX, LABEL_PX, TEXT_PX)
     )
     text = max(text, 10)
     scale = (width_px - label - gap) / probe.image.shape[1]
-    strips = [
-        _resized(probe.image, scale, cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC),
-        *(_resized(mask, scale, cv2.INTER_NEAREST) for mask in (probe.truth, probe.predicted[place])),
-    ]
-    rows = [strips[0], outlined(strips[0], strips[1]), outlined(strips[0], strips[2])]
-    height, strip_width = strips[1].shape
+    tissue = _resized(probe.image, scale, cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC)
+    height, strip_width = tissue.shape[:2]
+    truth = outlined(tissue, _resized(probe.truth, scale, cv2.INTER_NEAREST))
     canvas = Image.new("RGB", (width_px, header + 3 * (height + gap) + gap + footer), PAPER)
     pen = ImageDraw.Draw(canvas)
-    for row, (picture, name) in enumerate(zip(rows, ("image", "truth", "prediction"), strict=True)):
+    for row, name in enumerate(("image", "truth", "prediction")):
         top = header + gap + row * (height + gap)
-        canvas.paste(Image.fromarray(_with_gaps(picture, gap)), (label, top))
         pen.text((label - gap, top + height / 2), name, fill=INK, font=font(text), anchor="rm")
-    _draw_header(pen, place, epochs, (width_px, header), text)
-    _draw_legend(pen, classes, (label, canvas.height - footer, label + strip_width), footer, text)
+        if row < 2:
+            canvas.paste(Image.fromarray(_with_gaps((tissue, truth)[row], gap)), (label, top))
+    _draw_legend(pen, _entries(probe, classes), (label, canvas.height - footer, label + strip_width), footer, text)
+    return Stage(canvas, tissue, (label, header + gap + 2 * (height + gap)), header, gap, text)
+
+
+def frame(
+    on: Stage, predicted: UInt8[np.ndarray, "height width"], place: int, epochs: Sequence[Epoch], note: str = ""
+) -> UInt8[np.ndarray, "rows columns 3"]:
+    """Draw epoch number `place`: its prediction, and a header with its number and score; `note` stands there too."""
+    canvas = on.canvas.copy()
+    height, width = on.tissue.shape[:2]
+    mask = cv2.resize(predicted, (width, height), interpolation=cv2.INTER_NEAREST)
+    canvas.paste(Image.fromarray(_with_gaps(outlined(on.tissue, mask), on.gap_px)), on.corner)
+    _draw_header(ImageDraw.Draw(canvas), place, epochs, (canvas.width, on.header_px), on.text_px, note)
     return np.asarray(canvas)
 
 
@@ -91,23 +88,6 @@ def drawn_colours(class_count: int) -> UInt8[np.ndarray, "drawn 3"]:
     """Every colour that a frame adds to the tissue: classes, their contrast lines, hatching, header and letters."""
     flat = np.array([ACCENT, TRACK, FAINT, UNANNOTATED, (0, 0, 0), (255, 255, 255)], dtype=np.uint8)
     return np.concatenate([class_colours(class_count), flat, ramp(INK, PAPER), ramp(INK, FAINT)])
-
-
-def encode(
-    frames: Sequence[UInt8[np.ndarray, "height width 3"]],
-    colours: UInt8[np.ndarray, "colours 3"],
-    frames_per_second: float,
-    hold_seconds: float,
-) -> bytes:
-    """Encode frames as an endless GIF with one palette; times are rounded to GIF's hundredths of a second."""
-    pages = [indexed_image(pixels, colours) for pixels in frames]
-    durations = [round(100 / frames_per_second) * 10] * len(pages)
-    durations[-1] = round(100 * hold_seconds) * 10
-    buffer = io.BytesIO()  # optimize: what a frame leaves as it was becomes see-through, a third of the size
-    pages[0].save(
-        buffer, "GIF", save_all=True, append_images=pages[1:], duration=durations, loop=0, optimize=True, disposal=1
-    )
-    return buffer.getvalue()
 
 
 def font(size_px: int) -> ImageFont.FreeTypeFont:
@@ -122,19 +102,19 @@ def headline(epoch: Epoch, total: int) -> str:
 
 
 def _draw_header(
-    pen: ImageDraw.ImageDraw, place: int, epochs: Sequence[Epoch], size: tuple[int, int], text: int
+    pen: ImageDraw.ImageDraw, place: int, epochs: Sequence[Epoch], size: tuple[int, int], text: int, note: str
 ) -> None:
     width, height = size
     now = epochs[place]
     kept = max((index for index in range(place + 1) if epochs[index].is_best), default=None)
     bar = max(3, height // 14)
-    pen.rectangle((0, 0, width, height), fill=INK)
+    pen.rectangle((0, 0, width, height - 1), fill=INK)
     words = headline(now, len(epochs))
     pen.text((text * 0.8, height * 0.34), words, fill=PAPER, font=font(text), anchor="lm")
     best = "no weights kept yet" if kept is None else f"best so far: epoch {epochs[kept].number}"
-    pen.text((text * 0.8, height * 0.69), best, fill=FAINT, font=font(max(10, text - 4)), anchor="lm")
-    pen.rectangle((0, height - bar, width, height), fill=TRACK)
-    pen.rectangle((0, height - bar, round(width * (place + 1) / len(epochs)), height), fill=ACCENT)
+    pen.text((text * 0.8, height * 0.69), best + note, fill=FAINT, font=font(max(10, text - 4)), anchor="lm")
+    pen.rectangle((0, height - bar, width, height - 1), fill=TRACK)
+    pen.rectangle((0, height - bar, round(width * (place + 1) / len(epochs)), height - 1), fill=ACCENT)
     _draw_scores(pen, place, epochs, (width * 0.64, height * 0.16, float(width - text), height * 0.76))
 
 
@@ -163,12 +143,14 @@ def _draw_scores(
 
 
 def _draw_legend(
-    pen: ImageDraw.ImageDraw, classes: Sequence[str], box: tuple[int, int, int], height: int, text: int
+    pen: ImageDraw.ImageDraw,
+    items: Sequence[tuple[str, tuple[int, ...]]],
+    box: tuple[int, int, int],
+    height: int,
+    text: int,
 ) -> None:
-    """Write the foreground classes with their colours, smaller where one line would not hold them."""
+    """Write names with their colours, smaller where one line would not hold them."""
     left, top, right = box
-    colours = [tuple(int(value) for value in colour) for colour in class_colours(len(classes))]
-    items = [*zip(classes[1:], colours[1:], strict=True), ("not annotated", UNANNOTATED)]
     size = text
     while size > 8 and _legend_width(items, size) > right - left:
         size -= 1
@@ -177,6 +159,13 @@ def _draw_legend(
         pen.rectangle((left, middle - size * 0.4, left + size * 0.8, middle + size * 0.4), fill=colour, outline=INK)
         pen.text((left + size * 1.1, middle), name, fill=INK, font=font(size), anchor="lm")
         left += size * 1.1 + font(size).getlength(name) + size
+
+
+def _entries(probe: Probe, classes: Sequence[str]) -> list[tuple[str, tuple[int, ...]]]:
+    """The foreground classes with their colours, and the hatching where there is some."""
+    colours = [tuple(int(value) for value in colour) for colour in class_colours(len(classes))]
+    entries = list(zip(classes[1:], colours[1:], strict=True))
+    return [*entries, ("not annotated", UNANNOTATED)] if (probe.truth == IGNORE).any() else entries
 
 
 def _legend_width(items: Sequence[tuple[str, tuple[int, ...]]], size: int) -> float:

@@ -20,6 +20,10 @@ class ForestAxis:
         """Place of a value in percent, 0 at `low` and 100 at `high`."""
         return round(100 * (value - self.low) / (self.high - self.low), 2)
 
+    def holds(self, value: float) -> bool:
+        """Whether a value lies on it."""
+        return self.low <= value <= self.high
+
 
 def forest_axis(values: Sequence[float]) -> ForestAxis:
     """The shortest axis with round ends and at most six ticks that holds all values.

@@ -1,69 +1,88 @@
 """The first page of the report: which model is best, by how much, how sure, and where does it fail."""
 
-import base64
-import io
-import re
-import textwrap
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
-import jinja2
-from PIL import Image
-
+from histoloom.findings import SEVERITIES
 from histoloom.prepared import Description
+from histoloom.report.costs import Cost
 from histoloom.report.forest import ForestAxis, forest_axis
-from histoloom.report.verdict import Difference, Score, Verdict, between, judge, ranked
+from histoloom.report.notices import FALLBACKS, Notice, notices
+from histoloom.report.picture import Picture, picture
+from histoloom.report.verdict import (
+    BASELINE,
+    KINDS,
+    PUBLISHED,
+    Difference,
+    Score,
+    Standing,
+    Verdict,
+    between,
+    judge,
+    ranked,
+)
 
-WIDTHS_PX = (1280, 1000, 800, 640)  # of an embedded picture, tried in turn until it is small enough
-BASE64_LINE = 4000  # docutils refuses lines beyond 10,000 characters
-SEVERITIES = ("error", "warning", "info")
-
-
-@dataclass(frozen=True)
-class Picture:
-    """A picture inside the page: its data URI in lines, its text alternative and its size."""
-
-    uri: str
-    description: str
-    width: int
-    height: int
+SHOWN_CLASSES = ("foreground", "mean", "all")  # the page has every metric of these, and one metric of every class
 
 
 @dataclass(frozen=True)
 class Row:
-    """One model or baseline of the headline table; `to_leader` is the leader minus this one, None for itself."""
+    """One line of the headline table; `to_leader` is the leader minus this one, None for itself.
+
+    `anchor` is the line's id on the page.
+    """
 
     score: Score
     to_leader: Difference | None
     is_leader: bool
+    standing: Standing | None
+    anchor: str
+
+
+@dataclass(frozen=True)
+class TableRow:
+    """One metric of one class: a score for each architecture, None where it has none."""
+
+    metric: str
+    class_name: str
+    is_lower_better: bool
+    scores: tuple[Score | None, ...]
 
 
 @dataclass(frozen=True)
 class Table:
-    """All scores of one dataset: a row for each metric and class, a column for each architecture."""
+    """Scores of one dataset: a row for each metric and class, a column for each architecture."""
 
     architectures: tuple[str, ...]
-    rows: tuple[tuple[str, str, tuple[Score | None, ...]], ...]
+    rows: tuple[TableRow, ...]
     definitions: tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True)
 class Section:
-    """What the page says of one dataset."""
+    """What the page says of one dataset; `anchor` is its id on the page."""
 
     description: Description
+    anchor: str
     verdict: Verdict
     rows: tuple[Row, ...]
     axis: ForestAxis
     table: Table
     findings: tuple[Mapping[str, str], ...]
     warnings: tuple[str, ...]
-    skipped: tuple[str, ...]
+    notices: tuple[Notice, ...]
+    costs: tuple[Cost, ...]
+    weakest: Score | None  # class on which the leader is worst
     picture: Picture | None
     digest: str | None  # of the prepared images' pixels
     raw_digest: str | None  # of the raw data that was read
+
+    @property
+    def headline_scores(self) -> list[Score]:
+        """What the headline table shows, highest mean first."""
+        return [row.score for row in self.rows]
 
     @property
     def second_name(self) -> str:
@@ -76,6 +95,26 @@ class Section:
         """The baseline with the highest mean, empty where there is none."""
         return (self._names("baseline") or [""])[0]
 
+    @property
+    def has_outlier(self) -> bool:
+        """Whether a score lies below the axis."""
+        return any(score.mean is not None and not self.axis.holds(score.mean) for score in self.headline_scores)
+
+    @property
+    def standing(self) -> Standing | None:
+        """How often the leader came first."""
+        return next((row.standing for row in self.rows if row.is_leader), None)
+
+    @property
+    def human(self) -> Score | None:
+        """The human ceiling, None where no second annotator drew the same images."""
+        return next((row.score for row in self.rows if row.score.kind == "human" and row.score.mean is not None), None)
+
+    @property
+    def published(self) -> list[Score]:
+        """Scores that others printed, of other images."""
+        return [row.score for row in self.rows if row.score.kind == PUBLISHED]
+
     def _names(self, kind: str) -> list[str]:
         return [row.score.architecture for row in self.rows if row.score.kind == kind and row.score.mean is not None]
 
@@ -86,151 +125,121 @@ def section(
     differences: Sequence[Difference],
     headline: tuple[str, str],
     *,
+    place: int = 0,
+    standings: Sequence[Standing] = (),
+    costs: Sequence[Cost] = (),
+    lower_is_better: Collection[str] = (),
     findings: Sequence[Mapping[str, str]] = (),
     warnings: Sequence[str] = (),
+    diverged: Mapping[str, str] = MappingProxyType({}),
+    skipped_steps: Mapping[str, tuple[int, int]] = MappingProxyType({}),
     pictures: Mapping[str, Path] = MappingProxyType({}),
     picture_bytes: int = 500_000,
     digest: str | None = None,
     raw_digest: str | None = None,
 ) -> Section:
-    """Gather what is said of one dataset; `headline` is (metric, class), `differences` are of that metric and class.
+    """Gather what is said of one dataset, the one at `place` on the page.
 
-    `pictures` are example figures by architecture, of which that of the leader is embedded.
+    `headline` is (metric, class); `differences` and `standings` are of that metric and class; `lower_is_better` names
+    metrics. `diverged` and `skipped_steps` are as in `notices`. `pictures` are example figures by architecture, of
+    which that of the leader is embedded.
     """
     chosen = [one for one in scores if (one.metric, one.class_name) == headline]
     verdict = judge(chosen, differences)
-    rows = tuple(_row(one, verdict, differences) for one in ranked(chosen))
+    anchor = f"hl-{place}"
+    rows = tuple(
+        _row(score, f"{anchor}-{line}", verdict, differences, standings) for line, score in enumerate(ranked(chosen))
+    )
     shown = pictures.get(verdict.leader.architecture) if verdict.leader else None
-    unsaid = [one for one in findings if one["message"] not in description.warnings]  # those are above all tables
-    ends = [value for one in chosen for value in (one.mean, one.low, one.high) if value is not None]
+    said_above = [one for one in findings if one["message"] in description.warnings or one["kind"] in FALLBACKS]
+    found = notices(
+        description,
+        scores,
+        headline,
+        diverged=diverged,
+        steps=skipped_steps,
+        findings=findings,
+        has_picture=shown is not None,
+    )
     return Section(
         description=description,
+        anchor=anchor,
         verdict=verdict,
         rows=rows,
-        axis=forest_axis(ends),
-        table=score_table(scores),
-        findings=tuple(sorted(unsaid, key=lambda one: SEVERITIES.index(one["severity"]))),
+        axis=shared_axis(chosen),
+        table=score_table(scores, headline[0], lower_is_better),
+        findings=tuple(sorted((one for one in findings if one not in said_above), key=_gravity)),
         warnings=(*description.warnings, *warnings),
-        skipped=tuple(skipped(description, scores, chosen, has_picture=shown is not None)),
+        notices=tuple(found),
+        costs=tuple(sorted(costs, key=lambda one: KINDS.index(one.kind))),
+        weakest=weakest_class(scores, verdict.leader, description.classes),
         picture=picture(shown, picture_bytes) if shown else None,
         digest=digest,
         raw_digest=raw_digest,
     )
 
 
-def score_table(scores: Sequence[Score]) -> Table:
-    """Lay scores out with models first, then baselines, metrics and classes in the order in which they come."""
-    order = sorted({(one.kind != "model", one.architecture) for one in scores})
+def shared_axis(scores: Sequence[Score]) -> ForestAxis:
+    """An axis for all scores but the worse baselines: everything background is so low that the rest would be a dot."""
+    baselines = [one for one in ranked(scores) if one.kind == BASELINE]
+    shown = [one for one in scores if one not in baselines[1:]]
+    return forest_axis([value for one in shown for value in (one.mean, one.low, one.high) if value is not None])
+
+
+def score_table(scores: Sequence[Score], headline_metric: str, lower_is_better: Collection[str] = ()) -> Table:
+    """Lay scores out with models first, then baselines, metrics and classes in the order in which they come.
+
+    Single classes are shown of the headline metric alone: with dozens of metrics the page would drown in them.
+    """
+    order = sorted({(KINDS.index(one.kind), one.architecture) for one in scores})
     architectures = tuple(name for _, name in order)
     cells = {(one.metric, one.class_name, one.architecture): one for one in scores}
     lines = dict.fromkeys((one.metric, one.class_name) for one in scores)
-    rows = tuple((*line, tuple(cells.get((*line, name)) for name in architectures)) for line in lines)
+    rows = tuple(
+        TableRow(
+            metric, name, metric in lower_is_better, tuple(cells.get((metric, name, each)) for each in architectures)
+        )
+        for metric, name in lines
+        if metric == headline_metric or name in SHOWN_CLASSES
+    )
     metrics = dict.fromkeys(one.metric for one in scores)
     definitions = tuple((name, shared_definition(one for one in scores if one.metric == name)) for name in metrics)
     return Table(architectures, rows, definitions)
 
 
 def shared_definition(scores: Iterable[Score]) -> str:
-    """What the definitions of one metric have in common for all classes, clause by clause; "; " parts clauses."""
-    first, *others = (one.definition.rstrip(".").split("; ") for one in scores)
+    """What the definitions of one metric have in common for all classes, clause by clause; "; " parts clauses.
+
+    A published score is left out where others are, as it has a definition and a source of its own.
+    """
+    all_scores = list(scores)
+    ours = [one for one in all_scores if one.kind != PUBLISHED] or all_scores
+    first, *others = (one.definition.rstrip(".").split("; ") for one in ours)
     return "; ".join(clause for clause in first if all(clause in other for other in others)) + "."
 
 
-def skipped(
-    description: Description, scores: Sequence[Score], chosen: Sequence[Score], *, has_picture: bool
-) -> Iterable[str]:
-    """Say what is not in the tables, and why."""
-    if not chosen:
-        yield "The headline metric: no row of the summary has it."
-    for name in sorted({one.architecture for one in scores if one.mean is None}):
-        lost = undefined(one for one in scores if one.architecture == name and one.mean is None)
-        yield f"Undefined for {name}, as no image has what the definition needs: {lost}."
-    most = max((one.images for one in scores), default=0)
-    yield from (
-        f"{most - one.images} of {most} images do not count in the headline mean of {one.architecture}: undefined."
-        for one in ranked(chosen)
-        if one.images < most
-    )
-    if not description.has_instances:
-        yield "Scores of single nuclei: this dataset's truth does not tell one nucleus from the next."
-    if not has_picture:
-        yield "Examples: no picture of the leading model was given."
+def weakest_class(scores: Sequence[Score], leader: Score | None, classes: Sequence[str]) -> Score | None:
+    """The class but background on which the leader has its lowest mean; None where there are fewer than two."""
+    found = [
+        one
+        for one in scores
+        if leader is not None
+        and (one.architecture, one.kind, one.metric) == (leader.architecture, leader.kind, leader.metric)
+        and one.class_name in classes[1:]
+        and one.mean is not None
+    ]
+    return min(found, key=lambda one: one.mean) if len(found) > 1 else None
 
 
-def undefined(scores: Iterable[Score]) -> str:
-    """Name metrics and classes without repeating them: "sq and sq_pooled of a, b; pq of a"."""
-    classes: dict[str, list[str]] = {}
-    for one in scores:
-        classes.setdefault(one.metric, []).append(one.class_name)
-    metrics: dict[str, list[str]] = {}
-    for metric, names in classes.items():
-        metrics.setdefault(", ".join(names), []).append(metric)
-    return "; ".join(f"{' and '.join(alike)} of {names}" for names, alike in metrics.items())
-
-
-def picture(path: Path, largest_bytes: int) -> Picture:
-    """Read a PNG and embed it as JPEG of at most `largest_bytes`, where one of four widths allows.
-
-    Its text alternative is the PNG's own "Description".
-    """
-    with Image.open(path) as opened:
-        description = str(opened.info.get("Description", path.stem))
-        pixels = opened.convert("RGB")
-    for width in WIDTHS_PX:
-        share = min(1.0, width / pixels.width)
-        size = (round(pixels.width * share), max(1, round(pixels.height * share)))
-        buffer = io.BytesIO()
-        pixels.resize(size, Image.Resampling.LANCZOS).save(buffer, "JPEG", quality=82, optimize=True)
-        if buffer.tell() <= largest_bytes:
-            break
-    code = base64.b64encode(buffer.getvalue()).decode()
-    lines = [code[start : start + BASE64_LINE] for start in range(0, len(code), BASE64_LINE)]
-    return Picture("data:image/jpeg;base64," + "\n".join(lines), description, *size)
-
-
-def render(template: Path, **values: object) -> str:
-    """Fill the page's template; every value is escaped unless the template says otherwise."""
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(template.parent),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=jinja2.StrictUndefined,
-    )
-    environment.filters["number"] = number
-    return environment.get_template(template.name).render(**values)
-
-
-def restructured(title: str, page: str) -> str:
-    """Wrap HTML as the reStructuredText that Snakemake shows first in its report.
-
-    Snakemake renders that text through jinja2 once more and puts it into a script: braces that would start an
-    expression become entities, and the page may not end a script or open a comment.
-    """
-    assert "</script" not in page.lower() and "<!--" not in page
-    safe = re.sub(r"\{(?=[{%#])", "&#123;", page)
-    safe = "\n".join(map(broken, safe.split("\n")))
-    heading = re.sub(r"([^\w\s]|_)", r"\\\1", " ".join(title.split()))
-    return f"{heading}\n{'=' * max(4, 2 * len(heading))}\n\n.. raw:: html\n\n{textwrap.indent(safe, '   ')}\n"
-
-
-def broken(line: str) -> str:
-    """Break a line that docutils would refuse at spaces: in HTML, also in an attribute, a break is a space."""
-    if len(line) <= BASE64_LINE:
-        return line
-    return re.sub(rf"(.{{{BASE64_LINE}}}\S*) ", r"\1\n", line)
-
-
-def number(value: float | None, signed: bool = False) -> str:
-    """A score as text: three decimals, a true minus sign, "undefined" for None."""
-    if value is None:
-        return "undefined"
-    text = f"{value:+.3f}" if signed else f"{value:.3f}"
-    return text.replace("-", "\N{MINUS SIGN}")
-
-
-def _row(score: Score, verdict: Verdict, differences: Sequence[Difference]) -> Row:
+def _row(
+    score: Score, anchor: str, verdict: Verdict, differences: Sequence[Difference], standings: Sequence[Standing]
+) -> Row:
     leader = verdict.leader
-    if leader is None or score.architecture == leader.architecture:
-        return Row(score, None, leader is not None)
-    return Row(score, between(leader.architecture, score.architecture, differences), False)
+    is_leader = leader is not None and score == leader
+    to_leader = None if leader is None or is_leader else between(leader.architecture, score.architecture, differences)
+    standing = next((one for one in standings if one.architecture == score.architecture), None)
+    return Row(score, to_leader, is_leader, standing, anchor)
+
+
+def _gravity(finding: Mapping[str, str]) -> int:
+    return SEVERITIES.index(finding["severity"])

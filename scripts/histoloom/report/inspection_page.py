@@ -10,7 +10,7 @@ from PIL import Image
 
 from histoloom.findings import SEVERITIES
 from histoloom.prepared import Description
-from histoloom.report.front_page import render
+from histoloom.report.rendering import render
 
 # What a figure shows, by its file's name; any other name is its own caption.
 CAPTIONS = {

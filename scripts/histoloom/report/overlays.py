@@ -58,11 +58,21 @@ def outlined(
     foreground = (mask > 0) & (mask != IGNORE)
     line = _line(_labels(mask, foreground, instances), width_px) & foreground
     colours = class_colours(int(mask[foreground].max(initial=0)) + 1)
-    picture = _hatched(image, mask == IGNORE)
+    picture = hatched(image, mask == IGNORE)
     for index in np.unique(mask[line]):
         around = ndimage.binary_dilation(line & (mask == index), SQUARE) & ~foreground
         picture[around] = _contrast(colours[index])
     picture[line] = colours[mask[line]]
+    return picture
+
+
+def hatched(
+    image: UInt8[np.ndarray, "height width 3"], unannotated: Bool[np.ndarray, "height width"]
+) -> UInt8[np.ndarray, "height width 3"]:
+    """Draw grey lines from lower left to upper right over what nobody annotated."""
+    rows, columns = np.indices(unannotated.shape, sparse=True)
+    picture = image.copy()
+    picture[unannotated & ((rows + columns) % HATCH_PX < 2)] = HATCH_GREY
     return picture
 
 
@@ -78,15 +88,6 @@ def _labels(
 def _line(labels: np.ndarray, width_px: int) -> Bool[np.ndarray, "height width"]:
     edge = find_boundaries(labels, mode="inner", background=0)
     return edge if width_px == 1 else ndimage.binary_dilation(edge, SQUARE, iterations=width_px - 1)
-
-
-def _hatched(
-    image: UInt8[np.ndarray, "height width 3"], unannotated: Bool[np.ndarray, "height width"]
-) -> UInt8[np.ndarray, "height width 3"]:
-    rows, columns = np.indices(unannotated.shape, sparse=True)
-    picture = image.copy()
-    picture[unannotated & ((rows + columns) % HATCH_PX < 2)] = HATCH_GREY
-    return picture
 
 
 def _contrast(colour: UInt8[np.ndarray, "3"]) -> int:

@@ -1,6 +1,7 @@
 """Pages of the report that Snakemake would only offer for download: tables to sort, animations to watch."""
 
 import base64
+import csv
 import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -8,52 +9,53 @@ from pathlib import Path
 
 from PIL import Image
 
-from histoloom.report.front_page import render
+from histoloom.report.rendering import render
 
-
-@dataclass(frozen=True)
-class Cell:
-    """One cell: its text in the CSV, what is shown of it, and its number as text for sorting, None where it is none."""
-
-    text: str
-    shown: str
-    number: str | None
+# Columns that hold words, also where these look like numbers: a case is called 12, fold 0 diverged. An empty cell of
+# any other column of numbers is an undefined value.
+WORDS = (
+    "dataset", "architecture", "kind", "metric", "class", "stratum", "group", "name", "slide", "source", "subject",
+    "message", "diverged", "first", "second", "definition", "size", "ended",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Animation:
-    """One GIF inside the page."""
+    """One animated picture inside the page."""
 
     name: str
     uri: str
     frames: int
 
 
-def cell(text: str) -> Cell:
-    """Read a CSV cell; numbers with a fraction are shown with four decimals, their full text stays as a tooltip.
+def table_page(
+    template: Path, title: str, columns: Sequence[str], rows: Sequence[Mapping[str, str]], file_name: str
+) -> str:
+    """A table as a page to sort and to search, which says so where there is no row.
 
-    >>> cell("0.123456").shown, cell("12").shown, cell("unet").number
-    ('0.1235', '12', None)
+    `file_name` is that of the CSV which the page offers for download.
     """
-    try:
-        value = float(text)
-    except ValueError:
-        return Cell(text, text, None)
-    return Cell(text, text if value.is_integer() else f"{value:.4f}", repr(value))
+    return render(
+        template, title=title, count=len(rows), csv=embedded_csv(columns, rows), file_name=file_name, words=WORDS
+    )
 
 
-def table_page(template: Path, title: str, rows: Sequence[Mapping[str, str]]) -> str:
-    """A CSV as a sortable page, which says so where there is no row."""
-    columns = list(rows[0]) if rows else []
-    return render(template, title=title, columns=columns, rows=[[cell(v) for v in row.values()] for row in rows])
+def embedded_csv(columns: Sequence[str], rows: Sequence[Mapping[str, str]]) -> str:
+    """A table as CSV with header and '\\n' line ends, in base64; empty where there is not even a column."""
+    text = io.StringIO()
+    if columns:
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(columns)
+        writer.writerows([row[column] for column in columns] for row in rows)
+    return base64.b64encode(text.getvalue().encode()).decode()
 
 
-def animations_page(template: Path, title: str, gifs: Mapping[str, bytes]) -> str:
-    """GIFs by name as a page."""
-    return render(template, title=title, gifs=[_animation(name, gif) for name, gif in gifs.items()])
+def animations_page(template: Path, title: str, pictures: Mapping[str, bytes]) -> str:
+    """Animated pictures, GIF or WebP, by name as a page."""
+    return render(template, title=title, animations=[_animation(*each) for each in pictures.items()])
 
 
-def _animation(name: str, gif: bytes) -> Animation:
-    with Image.open(io.BytesIO(gif)) as opened:
-        frames = opened.n_frames
-    return Animation(name, "data:image/gif;base64," + base64.b64encode(gif).decode(), frames)
+def _animation(name: str, picture: bytes) -> Animation:
+    with Image.open(io.BytesIO(picture)) as opened:
+        frames, kind = opened.n_frames, opened.get_format_mimetype()
+    return Animation(name, f"data:{kind};base64,{base64.b64encode(picture).decode()}", frames)

@@ -10,13 +10,15 @@ from typing import Any
 from histoloom import plugins
 from histoloom.study.model_choices import model_problems
 from histoloom.study.plugin_choices import Plugin, Problem, lacking_options, likely, option_problems, unknown_plugin
+from histoloom.study.plugin_source import states
 from histoloom.study.sections import owner, raw_folder, section
 from histoloom.study.slide_choices import region_problems, slide_problems
+from histoloom.study.stages.evaluate import SECOND_ANNOTATOR
 
 # Names of folders in results/, where a dataset's or an architecture's own folder would lie upon them.
 SECTIONS = ("study", "datasets", "architectures", "pairs", "slides", "report")  # those that are asked for by name below
 OFFICIAL_FOLDS = 3  # splits of PanNuke's rotation
-RESERVED = ("prepared", "inspection", "tiles", "figures", "report", "slides")
+RESERVED = ("prepared", "inspection", "tiles", "figures", "report", "slides", SECOND_ANNOTATOR)
 
 
 def choice_problems(config: Mapping[str, Any]) -> list[Problem]:
@@ -99,10 +101,21 @@ def _dataset_problems(config: Mapping[str, Any], dataset: str) -> Iterator[Probl
     if tiles.get("stride_px", 0) > tiles.get("tile_px", float("inf")):
         message = f"{tiles['stride_px']}; expected at most tile_px ({tiles['tile_px']}), else pixels are left out"
         yield owner(config, "tiles", "stride_px", dataset), message
+    yield from _evaluate_problems(config, dataset)
+
+
+def _evaluate_problems(config: Mapping[str, Any], dataset: str) -> Iterator[Problem]:
     values = section(config, "evaluate", dataset)
-    metrics = values.get("metrics", [])
-    for place, metric in enumerate(metrics):
+    for place, metric in enumerate(values.get("metrics", [])):
         yield from unknown_plugin((*owner(config, "evaluate", "metrics", dataset), place), "metrics", metric)
+    sizes = values.get("nucleus_sizes_um2", [])
+    if sizes != sorted(sizes):
+        key = owner(config, "evaluate", "nucleus_sizes_um2", dataset)
+        yield key, f"{sizes}; expected areas that grow; write {sorted(sizes)}"
+    for place, figure in enumerate(values.get("published", [])):
+        metric = figure.get("metric", "").partition("@")[0] if isinstance(figure, Mapping) else ""
+        key = (*owner(config, "evaluate", "published", dataset), place, "metric")
+        yield from unknown_plugin(key, "metrics", metric) if metric else ()
 
 
 def _fold_problems(config: Mapping[str, Any], dataset: str) -> Iterator[Problem]:
@@ -141,5 +154,7 @@ def _normalise_problems(config: Mapping[str, Any], dataset: str) -> Iterator[Pro
 
 def _headline_problems(config: Mapping[str, Any], datasets: list[str]) -> Iterator[Problem]:
     headline = config["report"].get("headline_metric")
-    if headline and any(headline not in section(config, "evaluate", name).get("metrics", []) for name in datasets):
+    if headline in plugins.names("metrics") and states("metrics", headline, "LOWER_IS_BETTER"):
+        yield ("report", "headline_metric"), f"'{headline}'; expected a metric of which more is better; name another"
+    elif headline and any(headline not in section(config, "evaluate", name).get("metrics", []) for name in datasets):
         yield ("report", "headline_metric"), f"'{headline}'; expected one of evaluate.metrics, of each dataset; add it"

@@ -7,7 +7,7 @@ from typing import Any
 from histoloom import plugins
 from histoloom.errors import InputError
 from histoloom.study.plugin_choices import Plugin, Problem, likely, option_problems, unknown_plugin
-from histoloom.study.plugin_source import is_plain, needs, option_complaint, reads
+from histoloom.study.plugin_source import is_plain, needs, option_complaint, reads, states
 from histoloom.study.sections import owner, section
 from histoloom.study.text import Key
 from histoloom.train.loss_terms import Term, loss_terms
@@ -78,8 +78,11 @@ def _nothing_but(counts: str, what: str, key: Key, metric: str) -> Iterator[Prob
     unknown = list(unknown_plugin(key, "metrics", metric))
     yield from unknown
     if not unknown and reads("metrics", metric) != counts:
-        fitting = [name for name in plugins.names("metrics") if reads("metrics", name) == counts]
+        of_them = [name for name in plugins.names("metrics") if reads("metrics", name) == counts]
+        fitting = [name for name in of_them if not states("metrics", name, "LOWER_IS_BETTER")]
         yield key, f"'{metric}' counts other things; expected a metric of {what}; choose {' or '.join(fitting)}"
+    elif not unknown and states("metrics", metric, "LOWER_IS_BETTER"):
+        yield key, f"'{metric}'; expected a metric of which more is better; name another"
 
 
 def _maps_problems(key: Key, method: str, loss: str) -> Iterator[Problem]:

@@ -61,6 +61,13 @@ def needs(kind: str, name: str, parameter: str) -> bool:
     return "None" not in ast.unparse(found.annotation).split(" | ")
 
 
+def states(kind: str, name: str, constant: str) -> bool:
+    """Whether the file of a plug-in sets a constant such as LOWER_IS_BETTER to True."""
+    tree = ast.parse(plugins.path(kind, name).read_text(encoding="utf-8"))
+    assigned = (node for node in tree.body if isinstance(node, ast.Assign))
+    return any(ast.unparse(node) == f"{constant} = True" for node in assigned)
+
+
 def _wanted(kind: str, name: str, option: str) -> list[str]:
     arguments = _function(kind, name).args
     annotation = next((each.annotation for each in arguments.kwonlyargs if each.arg == option), None)

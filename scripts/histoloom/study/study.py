@@ -19,7 +19,7 @@ from histoloom.study.stages.split import Split
 from histoloom.study.stages.train import Train
 from histoloom.study.workflow import fingerprint
 
-TABLES = ("summary", "comparison")
+TABLES = ("summary", "comparison", "ranking", "strata", "sizes", "fold_spread", "costs")
 
 
 class Study:
@@ -38,9 +38,9 @@ class Study:
         self.baselines = list(config["study"]["baselines"])
         self.tables = list(TABLES)  # of a dataset, that the report shows
         self.table_pattern = _either(self.tables)
-        self.predictors = [*self.architectures, *self.baselines]
         self.architecture_pattern = _either(self.architectures)
         self.baseline_pattern = _either(self.baselines)
+        self.postprocessed_pattern = _either([*self.architectures, *self.baselines])
 
     @property
     def wanted(self) -> list[str]:
@@ -53,11 +53,18 @@ class Study:
 
     def _wanted_of(self, dataset: str) -> list[str]:
         figures = f"results/{dataset}/figures"
-        names = ["curves.png", *(f"{table}.html" for table in self.tables)]
+        names = ["curves.png", "models_sheet.png", "pareto.png", "strata", *(f"{table}.html" for table in self.tables)]
+        names += ["reliability.png"] * self.evaluate.reads_probabilities(dataset)
+        names += ["ranks.png"] * (len(self.architectures) > 1)
         for architecture in self.architectures:
-            names += [f"{kind}_{architecture}.png" for kind in ("confusion", "augmentations")]
-            names += [f"epochs_{architecture}.html", *self.predict.smoothing_pages(dataset, architecture)]
-        return [f"results/{dataset}/inspection/page.html", *(f"{figures}/{name}" for name in names)]
+            names += [f"{kind}_{architecture}.png" for kind in ("confusion", "augmentations", "agreement")]
+            names += [f"epochs_{architecture}.html", f"card_{architecture}.html"]
+            names += self.predict.smoothing_pages(dataset, architecture)
+        return [
+            f"results/{dataset}/inspection/page.html",
+            f"results/{dataset}/table.tex",
+            *(f"{figures}/{name}" for name in names),
+        ]
 
     def folds(self, wildcards: Any) -> list[int]:
         """Numbers of the dataset's folds, from 0."""

@@ -6,10 +6,11 @@ import numpy as np
 import torch
 from torch import nn
 
+from histoloom.mirroring import mirrored_part
 from histoloom.predict.engine.engine import Engine, EngineSettings
 from histoloom.predict.engine.handover import on_host
 from histoloom.predict.engine.pixels import ImagePixels
-from histoloom.predict.engine.tiling import mirrored_tile, tile_grid, window_profile
+from histoloom.predict.engine.tiling import stride_px, window_profile
 
 TILE = 24  # divisible by 1, 2, 3 and 4
 CLASSES = ["background", "stroma", "nucleus"]
@@ -56,6 +57,13 @@ def tile_values(network, tile, class_count=3):
     return torch.cat(parts, 1)[0].permute(1, 2, 0).numpy()
 
 
+def tile_grid(height, width, tile_px, overlap):
+    """Top-left corners (row, column) of all tiles, row by row: each pixel lies in exactly `overlap` of them."""
+    stride = stride_px(tile_px, overlap)
+    rows, columns = (range(stride - tile_px, length, stride) for length in (height, width))
+    return [(row, column) for row in rows for column in columns]
+
+
 def by_definition(values_of_tile, image, overlap, window, tile_px=TILE):
     """Sum over all tiles weighted by the window, over the sum of weights: on a canvas wider than any tile reaches."""
     height, width = image.shape[:2]
@@ -63,7 +71,7 @@ def by_definition(values_of_tile, image, overlap, window, tile_px=TILE):
     weight = np.outer(profile, profile)[..., None]
     sums, weights = 0, np.zeros((height + 2 * tile_px, width + 2 * tile_px, 1))
     for row, column in tile_grid(height, width, tile_px, overlap):
-        values = values_of_tile(mirrored_tile(image, row, column, tile_px))
+        values = values_of_tile(mirrored_part(image, row, column, tile_px, tile_px))
         sums = np.zeros((*weights.shape[:2], values.shape[2])) if isinstance(sums, int) else sums
         place = np.s_[row + tile_px : row + 2 * tile_px, column + tile_px : column + 2 * tile_px]
         sums[place] += values * weight

@@ -1,4 +1,4 @@
-"""Tiles cover every pixel equally often, mirrors follow NumPy, and weights sum to one wherever a pixel lies."""
+"""Tiles cover every pixel equally often, and weights sum to one wherever a pixel lies."""
 
 from math import isqrt
 
@@ -8,15 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from histoloom.errors import InputError
-from histoloom.predict.engine.tiling import (
-    OVERLAPS,
-    WINDOWS,
-    blending_weights,
-    mirrored_tile,
-    stride_px,
-    tile_grid,
-    window_profile,
-)
+from histoloom.predict.engine.sweep_plan import Layout
+from histoloom.predict.engine.tiling import OVERLAPS, WINDOWS, blending_weights, stride_px, window_profile
+from tests.predict.engine.engine_case import tile_grid
 
 TILE = 12  # divisible by 1, 2, 3 and 4
 lengths = st.integers(1, 41)
@@ -56,14 +50,13 @@ def test_a_tile_that_the_overlap_does_not_divide_is_refused():
         stride_px(256, 5)
 
 
-@given(height=lengths, width=lengths, row=st.integers(-60, 60), column=st.integers(-60, 60))
-@settings(max_examples=60, deadline=None)
-def test_mirrors_are_those_of_numpy(height, width, row, column):
-    image = np.random.default_rng(height * 100 + width).integers(0, 256, (height, width, 3), dtype=np.uint8)
-    margin = 80
-    padded = np.pad(image, ((margin, margin), (margin, margin), (0, 0)), mode="reflect")
-    expected = padded[row + margin : row + margin + TILE, column + margin : column + margin + TILE]
-    assert np.array_equal(mirrored_tile(image, row, column, TILE), expected)
+@given(height=lengths, width=lengths, overlap=st.sampled_from(OVERLAPS))
+@settings(max_examples=30, deadline=None)
+def test_a_layout_has_the_tiles_of_the_grid(height, width, overlap):
+    layout = Layout(height, width, TILE, overlap, batch_size=1)
+    grid = tile_grid(height, width, TILE, overlap)
+    assert (layout.rows, layout.columns) == tuple(len(set(places)) for places in zip(*grid, strict=True))
+    assert grid[0] == (-layout.reach, -layout.reach)
 
 
 @pytest.mark.parametrize("kind", WINDOWS)

@@ -21,7 +21,11 @@ BATCHES_A_GROUP = 4  # so that the last batch of a group, which may be a small o
 
 @dataclass(frozen=True)
 class Layout:
-    """Where the tiles of an image lie, as `tiling.tile_grid` says: `rows` x `columns` of them, in groups of rows."""
+    """Where the tiles of an image lie: `rows` x `columns` of them, in groups of rows.
+
+    Every pixel lies in exactly `overlap` tiles, so tiles leave the image on all sides: the first begin `reach` pixels
+    before it, the last are the last that touch it.
+    """
 
     height: int
     width: int

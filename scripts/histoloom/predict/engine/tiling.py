@@ -1,4 +1,4 @@
-"""Overlap-tile geometry: where the tiles lie, what they see beyond the border, how much each of their pixels counts.
+"""Overlap-tile geometry: how far tiles lie from each other, and how much each of their pixels counts.
 
 Source: Ronneberger et al. 2015 (overlap-tile strategy, mirrored borders). Without torch, whatever predicts the tiles.
 """
@@ -6,10 +6,9 @@ Source: Ronneberger et al. 2015 (overlap-tile strategy, mirrored borders). Witho
 from math import isqrt
 
 import numpy as np
-from jaxtyping import Float32, Float64, UInt8
+from jaxtyping import Float32, Float64
 
 from histoloom.errors import InputError
-from histoloom.mirroring import mirrored_part
 
 OVERLAPS = (1, 4, 9, 16)
 WINDOWS = ("constant", "gaussian", "hann")
@@ -26,27 +25,6 @@ def stride_px(tile_px: int, overlap: int) -> int:
             "set predict.overlap or tiles.tile_px"
         )
     return tile_px // root
-
-
-def tile_grid(height: int, width: int, tile_px: int, overlap: int) -> list[tuple[int, int]]:
-    """Top-left corners (row, column) of all tiles, row by row, in the frame of an image of any size.
-
-    Every pixel lies in exactly `overlap` tiles, so tiles leave the image on all sides (see `mirrored_tile`): the first
-    start at -(tile_px - stride), the last are the last that touch the image.
-    """
-    stride = stride_px(tile_px, overlap)
-    rows, columns = (range(stride - tile_px, length, stride) for length in (height, width))
-    return [(row, column) for row in rows for column in columns]
-
-
-def mirrored_tile(
-    image: UInt8[np.ndarray, "height width 3"], row: int, column: int, tile_px: int
-) -> UInt8[np.ndarray, "tile tile 3"]:
-    """The square at (row, column), continued beyond the image by mirrors at its border pixels, as often as needed.
-
-    The border pixel itself is not doubled (cba|abc would be: this is cb|abc), as OpenCV's BORDER_REFLECT_101.
-    """
-    return mirrored_part(image, row, column, tile_px, tile_px)
 
 
 def window_profile(tile_px: int, kind: str) -> Float64[np.ndarray, " tile"]:

@@ -1,14 +1,14 @@
 """The confusion matrix of one architecture: which class is taken for which, over all annotated pixels."""
 
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import matplotlib
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Num
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from histoloom.report.figures.panel_rows import drawable, shortened
 from histoloom.report.figures.style import MUTED, PALE, house_style
 
 CELL_IN, MARGIN_IN = 0.95, 2.3
@@ -20,19 +20,15 @@ FOOTNOTE = (
 )
 
 
-def pixel_counts(rows: Sequence[Mapping[str, str]], class_count: int) -> Float[np.ndarray, "classes classes"]:
-    """Sum the rows of kind "pixels" of counts tables: entry [t, p] is pixels of truth t that were predicted p.
+def pixel_counts(
+    names: Sequence[str], confusion: Num[np.ndarray, "images classes classes"]
+) -> Float[np.ndarray, "classes classes"]:
+    """Add up the confusion matrices of images: entry [t, p] is pixels of truth t that were predicted p.
 
-    Each image counts once, with the mean over the folds that tested it, as in the tables of scores.
+    Each image counts once, with the mean over the folds that tested it, as in the tables.
     """
-    counts = np.zeros((class_count, class_count))
-    pixels = [row for row in rows if row["kind"] == "pixels"]
-    folds = defaultdict(set)
-    for row in pixels:
-        folds[row["name"]].add(row["fold"])
-    for row in pixels:
-        counts[int(row["truth"]), int(row["predicted"])] += float(row["value"]) / len(folds[row["name"]])
-    return counts
+    _, place, folds = np.unique(np.array(names, dtype=str), return_inverse=True, return_counts=True)
+    return np.tensordot(1 / folds[place], confusion, axes=1)
 
 
 def row_shares(counts: Float[np.ndarray, "classes classes"]) -> Float[np.ndarray, "classes classes"]:
@@ -67,7 +63,7 @@ def draw_confusion(counts: Float[np.ndarray, "classes classes"], classes: Sequen
     """
     side = CELL_IN * len(classes)
     with house_style():
-        figure = Figure(figsize=(side + MARGIN_IN + 0.6, side + MARGIN_IN - 0.4), layout="constrained")
+        figure = Figure(figsize=(side + MARGIN_IN + 0.6, side + MARGIN_IN - 0.4), layout="compressed")
         panel = figure.subplots()
         shares = row_shares(counts)
         colour_map = matplotlib.colormaps[COLOUR_MAP].with_extremes(bad=PALE)
@@ -95,11 +91,12 @@ def _write_cells(
 
 def _label(panel: Axes, classes: Sequence[str], title: str) -> None:
     ticks = range(len(classes))
-    panel.set_xticks(ticks, classes, rotation=30, ha="right", rotation_mode="anchor")
-    panel.set_yticks(ticks, classes)
+    names = [drawable(shortened(name, 24)) for name in classes]
+    panel.set_xticks(ticks, names, rotation=30, ha="right", rotation_mode="anchor")
+    panel.set_yticks(ticks, names)
     panel.set_xlabel("predicted class")
     panel.set_ylabel("true class")
-    panel.set_title(title, weight="bold")
+    panel.set_title(drawable(shortened(title)), weight="bold")
     panel.tick_params(length=0)
     panel.spines[:].set_visible(False)
     for edge in np.arange(0.5, len(classes) - 1):

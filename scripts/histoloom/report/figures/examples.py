@@ -1,206 +1,176 @@
-"""Worst, median and best images of one architecture, chosen by rule and shown beside the truth."""
+"""Worst, median and best images of one architecture: truth, prediction, and both outlined in one picture."""
 
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from statistics import fmean
 
-import cv2
 import numpy as np
-from jaxtyping import UInt8
+from jaxtyping import Int32, UInt8
+from matplotlib.artist import Artist
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from histoloom.report.figures.style import BLUE, INK, ORANGE, PALE, PURPLE, house_style
-from histoloom.report.overlays import class_colours, outlined
+from histoloom.report.choice import Choice
+from histoloom.report.figures.outlines import PREDICTED, TRUTH, draw_both, draw_classes, label_map, legend_lines
+from histoloom.report.figures.panel_rows import (
+    GAP_IN,
+    LETTERS_PER_IN,
+    LINE_IN,
+    TITLE_IN,
+    Place,
+    add_picture,
+    drawable,
+    fitted,
+    for_display,
+    shortened,
+    wrapped,
+    write,
+)
+from histoloom.report.figures.scale_bar import draw_scale_bar
+from histoloom.report.figures.style import MUTED, PALE, house_style
+from histoloom.report.figures.window import Window, draw_window, is_whole, whole, window_of
+from histoloom.report.overlays import HATCH_GREY, class_colours, hatched
 from histoloom.sample import IGNORE
 
-COLUMNS = ("image", "truth", "prediction", "agreement")
-PANEL_IN, GAP_IN, HEADING_IN, ROW_TITLE_IN = 2.4, 0.06, 0.26, 0.28
-LEGEND_COLUMNS, LEGEND_TITLE_IN, LEGEND_ROW_IN = 3, 0.5, 0.2
-LONGEST_SIDE_PX = 512  # of a picture as drawn; a panel has 360 px at 150 dpi
-LONGEST_NAME = 50
-AGREEMENT = {"hit": BLUE, "missed": ORANGE, "false": PURPLE, "wrong class": INK, "not annotated": PALE}
-AGREEMENT_RGB = np.array([[int(c[at : at + 2], 16) for at in (1, 3, 5)] for c in AGREEMENT.values()], dtype=np.uint8)
-WHITENING = 0.65  # share of white in the grey image under the agreement colours
+PICTURES = ("image", "truth", "prediction", "truth and prediction")
+PANEL_IN, LEGEND_COLUMNS, LEGEND_TITLE_IN = 2.4, 4, 0.45
+PAGE_IN = (PANEL_IN + GAP_IN) * len(PICTURES) + GAP_IN
 
 
 @dataclass(frozen=True)
-class Choice:
-    """One image to show: `rank` is "worst", "median" or "best"; `score` is the mean over `folds`, which tested it."""
+class Outlined:
+    """Truth or prediction of an image: class indices, and ids of nuclei where the dataset has nuclei."""
 
-    rank: str
-    name: str
-    folds: tuple[int, ...]
-    score: float
+    mask: UInt8[np.ndarray, "height width"]
+    nuclei: Int32[np.ndarray, "height width"] | None = None
 
-    @property
-    def fold(self) -> int:
-        """The fold whose prediction is drawn: the first."""
-        return self.folds[0]
-
-    @property
-    def told(self) -> str:
-        """The folds in words."""
-        if len(self.folds) == 1:
-            return f"fold {self.fold}"
-        return f"mean of folds {', '.join(map(str, self.folds))}; fold {self.fold} drawn"
+    def within(self, window: Window) -> "Outlined":
+        """What is drawn of it in a window."""
+        nuclei = None if self.nuclei is None else for_display(self.nuclei[window])
+        return Outlined(for_display(self.mask[window]), nuclei)
 
 
 @dataclass(frozen=True)
 class Example:
-    """A chosen image with its pixels, truth and prediction (class indices)."""
+    """A chosen image with its pixels, truth and prediction; `mpp` is µm a pixel, None where it is unknown."""
 
     choice: Choice
     image: UInt8[np.ndarray, "height width 3"]
-    truth: UInt8[np.ndarray, "height width"]
-    predicted: UInt8[np.ndarray, "height width"]
+    truth: Outlined
+    predicted: Outlined
+    mpp: float | None = None
+
+    @property
+    def window(self) -> Window:
+        """What is outlined: the whole image, or of a large one with nuclei a part."""
+        return shown_window(self.truth)
 
 
-def choose(scores: Iterable[tuple[str, int, float]], count: int) -> list[Choice]:
-    """Choose `count` worst, median and best images of (name, fold, score), by score, then name.
+def draw_examples(examples: Sequence[Example], classes: Sequence[str], score_name: str, rule: str) -> Figure:
+    """Draw one row per example: the image, the classes of truth and of prediction, and the outlines of both.
 
-    An image that several folds tested is one image; its score is the mean over them, as in the tables. The median
-    ones are those in the middle of the order. With fewer than 3 * `count` images none is shown twice, and worst goes
-    before best, best before median. Scores that are NaN (undefined) are left out.
+    `rule` says how the images were chosen.
     """
-    by_image: dict[str, dict[int, float]] = defaultdict(dict)
-    for name, fold, score in scores:
-        if not np.isnan(score):
-            by_image[name][fold] = score
-    order = sorted((fmean(of_fold.values()), name) for name, of_fold in by_image.items())
-    count = min(count, len(order))
-    middle = (len(order) - count) // 2
-    wanted = {
-        "worst": range(count),
-        "best": range(len(order) - count, len(order)),
-        "median": range(middle, middle + count),
-    }
-    ranks: dict[int, str] = {}
-    for rank, places in wanted.items():
-        for place in places:
-            ranks.setdefault(place, rank)
-    in_order = sorted(ranks, key=lambda place: (("worst", "median", "best").index(ranks[place]), place))
-    return [
-        Choice(ranks[place], name, tuple(sorted(by_image[name])), score)
-        for place, (score, name) in ((place, order[place]) for place in in_order)
-    ]
-
-
-def agreement(
-    truth: UInt8[np.ndarray, "height width"], predicted: UInt8[np.ndarray, "height width"]
-) -> UInt8[np.ndarray, "height width"]:
-    """Compare two masks: 0 background in both, else 1 + index into AGREEMENT.
-
-    1 hit (same class), 2 missed (predicted background), 3 false (background in truth), 4 wrong class, 5 not annotated.
-
-    >>> agreement(np.array([[0, 1, 1, 0, 2, 255]], np.uint8), np.array([[0, 1, 0, 1, 1, 1]], np.uint8))
-    array([[0, 1, 2, 3, 4, 5]], dtype=uint8)
-    """
-    cases = [truth == IGNORE, (truth == predicted) & (truth > 0), (truth > 0) & (predicted == 0)]
-    cases += [(truth == 0) & (predicted > 0), (truth > 0) & (predicted > 0)]
-    return np.select(cases, [5, 1, 2, 3, 4], default=0).astype(np.uint8)
-
-
-def draw_examples(examples: Sequence[Example], classes: Sequence[str], metric: str) -> Figure:
-    """Draw one row per example: image, truth and prediction outlined, and where they agree.
-
-    The layout is in inches from the top, so nothing is cut off whatever the shapes of the images.
-    """
-    heights = [PANEL_IN * one.image.shape[0] / one.image.shape[1] for one in examples]
-    width = (PANEL_IN + GAP_IN) * len(COLUMNS) + GAP_IN
-    height = HEADING_IN + sum(ROW_TITLE_IN + GAP_IN + panel for panel in heights)
-    height += LEGEND_TITLE_IN + LEGEND_ROW_IN * -(-max(len(classes) - 1, len(AGREEMENT)) // LEGEND_COLUMNS)
+    heights = [max(place.height for place in _places(one, 0)) for one in examples]
+    lines = wrapped(rule + window_note([(one.window, one.truth.mask) for one in examples]), PAGE_IN - 2 * GAP_IN)
+    top = LINE_IN * (len(lines) + 1) + 0.1
+    legend = LEGEND_TITLE_IN + LINE_IN * -(-max(len(classes) - 1, 3) // LEGEND_COLUMNS)
     with house_style():
-        figure = Figure(figsize=(width, height))
-        for place, column in enumerate(COLUMNS):
-            _write(figure, GAP_IN + (PANEL_IN + GAP_IN) * place, HEADING_IN - 0.06, column)
-        top = HEADING_IN
-        for example, panel_height in zip(examples, heights, strict=True):
-            _write(figure, GAP_IN, top + ROW_TITLE_IN - 0.06, _title(example.choice, metric), weight="bold")
-            _draw_row(figure, example, top + ROW_TITLE_IN, panel_height)
-            top += ROW_TITLE_IN + panel_height + GAP_IN
+        figure = Figure(figsize=(PAGE_IN, top + sum(TITLE_IN + GAP_IN + row for row in heights) + legend))
+        for number, line in enumerate(lines, start=1):
+            write(figure, GAP_IN, LINE_IN * number, line, color=MUTED)
+        for column, name in enumerate(PICTURES):
+            write(figure, GAP_IN + (PANEL_IN + GAP_IN) * column, top - 0.06, name)
+        for example, row in zip(examples, heights, strict=True):
+            write(figure, GAP_IN, top + TITLE_IN - 0.06, title(example.choice, score_name, PAGE_IN), weight="bold")
+            _draw_row(figure, example, top + TITLE_IN)
+            top += TITLE_IN + GAP_IN + row
         _draw_legends(figure, examples, classes)
     return figure
 
 
 def drawn_colours(class_count: int) -> UInt8[np.ndarray, "drawn 3"]:
-    """Every colour that the figure adds to the tissue, for a palette that keeps them."""
-    shades = np.stack([np.arange(0, 256, 8)] * 3, axis=1).astype(np.uint8)  # the agreement map's grey tissue
-    white = np.array([(255, 255, 255)], dtype=np.uint8)
-    return np.concatenate([class_colours(class_count), AGREEMENT_RGB, shades, white])
+    """Every colour that outlines add to the tissue, for a palette that keeps them."""
+    flat = np.array([[0] * 3, [HATCH_GREY] * 3, [255] * 3, TRUTH.colour, PREDICTED.colour], np.uint8)
+    return np.concatenate([class_colours(class_count), flat])
 
 
-def description(choices: Sequence[Choice], metric: str) -> str:
-    """What the picture shows, in words: "worst: a, dice 0.123 (fold 0); ..."."""
-    return "; ".join(f"{one.rank}: {one.name}, {metric} {one.score:.3f} ({one.told})" for one in choices)
+def title(choice: Choice, score_name: str, width: int | float) -> str:
+    """What stands above an image, short enough for a page `width` inches wide."""
+    text = f"{choice.rank}:  {score_name} {choice.score:.3f},  {shortened(choice.name)},  {choice.told}"
+    return shortened(text, round((width - 2 * GAP_IN) * LETTERS_PER_IN))
 
 
-def _write(figure: Figure, left_in: float, from_top_in: float, text: str, weight: str = "normal") -> None:
-    width, height = figure.get_size_inches()
-    figure.text(left_in / width, 1 - from_top_in / height, text, weight=weight, va="baseline", fontsize=9)
+def shown_window(truth: Outlined) -> Window:
+    """The whole image, or where nuclei are shown and it is large, the window with most foreground."""
+    return whole(truth.mask) if truth.nuclei is None else window_of(truth.mask)
 
 
-def _title(one: Choice, metric: str) -> str:
-    return f"{one.rank}:  {metric} {one.score:.3f},  {_shortened(one.name)},  {one.told}"
-
-
-def _draw_row(figure: Figure, example: Example, from_top_in: float, height_in: float) -> None:
-    width, height = figure.get_size_inches()
-    image, truth, predicted = _for_display(example)
-    pictures = (image, outlined(image, truth), outlined(image, predicted), _agreement_picture(image, truth, predicted))
-    for place, picture in enumerate(pictures):
-        left = (GAP_IN + (PANEL_IN + GAP_IN) * place) / width
-        box = (left, 1 - (from_top_in + height_in) / height, PANEL_IN / width, height_in / height)
-        panel = figure.add_axes(box)
-        panel.imshow(picture, interpolation="antialiased", aspect="auto")
-        panel.set_axis_off()
-
-
-def _shortened(name: str) -> str:
-    half = (LONGEST_NAME - 1) // 2
-    return name if len(name) <= LONGEST_NAME else f"{name[:half]}…{name[-half:]}"
-
-
-def _for_display(
-    example: Example,
-) -> tuple[UInt8[np.ndarray, "h w 3"], UInt8[np.ndarray, "h w"], UInt8[np.ndarray, "h w"]]:
-    height, width = example.truth.shape
-    scale = min(1.0, LONGEST_SIDE_PX / max(height, width))
-    if scale == 1.0:
-        return example.image, example.truth, example.predicted
-    size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    image = cv2.resize(example.image, size, interpolation=cv2.INTER_AREA)
-    truth, predicted = (
-        cv2.resize(m, size, interpolation=cv2.INTER_NEAREST) for m in (example.truth, example.predicted)
+def window_note(shown: Sequence[tuple[Window, UInt8[np.ndarray, "_ _"]]]) -> str:
+    """What the rule adds where of some mask only a window is shown."""
+    return (
+        "" if all(is_whole(*each) for each in shown) else "; framed: the part with most foreground, which is outlined"
     )
-    return image, truth, predicted
 
 
-def _agreement_picture(
+def draw_whole(
+    figure: Figure,
+    place: Place,
     image: UInt8[np.ndarray, "height width 3"],
-    truth: UInt8[np.ndarray, "height width"],
-    predicted: UInt8[np.ndarray, "height width"],
-) -> UInt8[np.ndarray, "height width 3"]:
-    grey = image.mean(axis=2, keepdims=True) * (1 - WHITENING) + 255 * WHITENING
-    picture = np.repeat(grey, 3, axis=2).astype(np.uint8)
-    cases = agreement(truth, predicted)
-    picture[cases > 0] = AGREEMENT_RGB[cases[cases > 0] - 1]
-    return picture
+    window: Window,
+    mpp: float | None,
+) -> None:
+    """Show the whole image with its scale bar, and where its window is smaller, a frame around that."""
+    picture = for_display(image, is_image=True)
+    panel = add_picture(figure, picture, place)
+    draw_scale_bar(panel, image.shape[1], mpp)
+    if not is_whole(window, image[..., 0]):
+        draw_window(panel, window, image.shape[:2], picture.shape[:2])
+
+
+def class_legend(classes: Sequence[str], has_unannotated: bool) -> list[Artist]:
+    """The classes' colours, and the hatching of what nobody annotated, for a legend."""
+    colours = class_colours(len(classes)) / 255
+    entries = [
+        Patch(facecolor=colour, edgecolor=MUTED, lw=0.5, label=drawable(shortened(name, 24)))
+        for name, colour in zip(classes[1:], colours[1:], strict=True)
+    ]
+    if has_unannotated:
+        entries.append(Patch(facecolor=PALE, edgecolor=MUTED, hatch="////", label="not annotated"))
+    return entries
+
+
+def _places(example: Example, top: int | float) -> list[Place]:
+    """Where the pictures of a row lie: the first shows the whole image, the others its window."""
+    window = example.truth.mask[example.window].shape
+    lefts = [GAP_IN + (PANEL_IN + GAP_IN) * column for column in range(len(PICTURES))]
+    return [
+        fitted(example.truth.mask.shape if column == 0 else window, left, top, PANEL_IN)
+        for column, left in enumerate(lefts)
+    ]
+
+
+def _draw_row(figure: Figure, example: Example, top: int | float) -> None:
+    places = _places(example, top)
+    draw_whole(figure, places[0], example.image, example.window, example.mpp)
+    truth, predicted = (side.within(example.window) for side in (example.truth, example.predicted))
+    image = for_display(example.image[example.window], is_image=True)
+    on_hatched = hatched(image, truth.mask == IGNORE)
+    pictures = (on_hatched, image, on_hatched)
+    panels = [add_picture(figure, *each) for each in zip(pictures, places[1:], strict=True)]
+    draw_classes(panels[0], truth.mask, truth.nuclei)
+    draw_classes(panels[1], predicted.mask, predicted.nuclei)
+    draw_both(panels[2], *(label_map(side.mask, side.nuclei)[0] for side in (truth, predicted)))
+    if not is_whole(example.window, example.truth.mask):
+        draw_scale_bar(panels[0], example.truth.mask[example.window].shape[1], example.mpp)
 
 
 def _draw_legends(figure: Figure, examples: Sequence[Example], classes: Sequence[str]) -> None:
-    colours = class_colours(len(classes)) / 255
-    outlines = [
-        Patch(fill=False, edgecolor=colours[index], lw=2, label=classes[index]) for index in range(1, len(classes))
-    ]
-    shown = {int(case) for one in examples for case in np.unique(agreement(one.truth, one.predicted))}
-    areas = [
-        Patch(facecolor=colour, edgecolor=INK, lw=0.4, label=name)
-        for case, (name, colour) in enumerate(AGREEMENT.items(), start=1)
-        if case in shown
-    ]
-    for handles, title, corner in ((outlines, "outlines", "lower left"), (areas, "agreement", "lower right")):
-        figure.legend(
-            handles=handles, title=title, loc=corner, ncols=LEGEND_COLUMNS, alignment="left", borderaxespad=0.6
-        )
+    unannotated = any((one.truth.mask == IGNORE).any() for one in examples)
+    both = legend_lines({"truth": TRUTH, "prediction": PREDICTED})
+    what = "nuclei" if all(one.truth.nuclei is not None for one in examples) else "regions"
+    legends = (
+        (class_legend(classes, unannotated), f"{what} by class", "lower left", LEGEND_COLUMNS),
+        (both, PICTURES[-1], "lower right", 2),
+    )
+    for handles, name, corner, columns in legends:
+        figure.legend(handles=handles, title=name, loc=corner, ncols=columns, alignment="left", borderaxespad=0.6)

@@ -1,12 +1,12 @@
 """What the rules of stage report hang on: the headline score, and the record of the whole config."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from histoloom.study.raw import raw_data_digest
-from histoloom.study.sections import section
-from histoloom.study.workflow import flags
+from histoloom.study.sections import fold_count, section
+from histoloom.study.workflow import code_with_plugins, flags
 
 DATASET_SECTIONS = ("prepare", "inspect", "split", "normalise", "tiles", "evaluate")
 
@@ -21,9 +21,37 @@ class Report:
         """By which score the examples are ranked, and how many are drawn."""
         return flags(self._headline | {"count": self.config["report"]["examples"]})
 
+    def code_with_headline(self, script: str) -> Callable[[Any], str]:
+        """The fingerprint of a script that asks the headline's metric which way is better."""
+
+        def code(wildcards: Any) -> str:
+            return code_with_plugins(script, ("metrics", self.config["report"]["headline_metric"]))
+
+        return code
+
+    def headline_flags(self, wildcards: Any) -> list[str]:
+        """The score that figures are about."""
+        return flags(self._headline)
+
     def front_page_flags(self, wildcards: Any) -> list[str]:
         """The study's name, and the score that its first answer is about."""
         return flags({"study": self.config["study"]["name"]} | self._headline)
+
+    def table_flags(self, wildcards: Any) -> list[str]:
+        """Metrics and class of the LaTeX table."""
+        report = self.config["report"]
+        metrics = report["latex_metrics"] or section(self.config, "evaluate", wildcards.dataset)["metrics"]
+        return flags({"metric": metrics, "class": report["headline_class"]})
+
+    def histories(self, wildcards: Any) -> list[str]:
+        """The history of each training of the study."""
+        study = self.config["study"]
+        return [
+            f"results/{dataset}/{architecture}/fold{fold}/history.csv"
+            for dataset in study["datasets"]
+            for architecture in study["architectures"]
+            for fold in range(fold_count(section(self.config, "split", dataset)))
+        ]
 
     def recorded(self, wildcards: Any) -> str:
         """The config as JSON: of its catalogues the chosen entries, each dataset's own sections complete.

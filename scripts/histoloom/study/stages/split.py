@@ -45,10 +45,11 @@ class Split:
 
     def normalisation_findings(self, wildcards: Any) -> list[str]:
         """What normalisation of each fold could not do, where it is on."""
-        if section(self.config, "normalise", wildcards.dataset)["method"] == "none":
-            return []
-        folds = range(fold_count(section(self.config, "split", wildcards.dataset)))
-        return [f"results/{wildcards.dataset}/fold{fold}/normalised/findings.csv" for fold in folds]
+        return self._normalisation_findings(wildcards.dataset)
+
+    def all_normalisation_findings(self, wildcards: Any) -> list[str]:
+        """The same of all datasets of the study."""
+        return [path for dataset in self.config["study"]["datasets"] for path in self._normalisation_findings(dataset)]
 
     def index(self, wildcards: Any) -> str:
         """The table of images that a fold's network sees: the prepared ones, or the fold's normalised ones."""
@@ -76,3 +77,9 @@ class Split:
         if section(self.config, "normalise", wildcards.dataset)["method"] == "none":
             return f"results/{wildcards.dataset}/prepared"
         return f"results/{wildcards.dataset}/fold{wildcards.fold}/normalised"
+
+    def _normalisation_findings(self, dataset: str) -> list[str]:
+        if section(self.config, "normalise", dataset)["method"] == "none":
+            return []
+        folds = range(fold_count(section(self.config, "split", dataset)))
+        return [f"results/{dataset}/fold{fold}/normalised/findings.csv" for fold in folds]
