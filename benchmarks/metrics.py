@@ -27,9 +27,9 @@ from scipy.spatial.distance import cdist
 sys.path.insert(0, str(Path(__file__).parents[1] / "scripts"))
 
 from histoloom.errors import run
-from histoloom.evaluate.facts import FACTS, NUCLEI
-from histoloom.evaluate.nuclei_centroids import pair_centroids
-from histoloom.evaluate.nuclei_counts import nuclei_counts
+from histoloom.evaluate.counting.facts import FACTS, NUCLEI
+from histoloom.evaluate.counting.nuclei_centroids import pair_centroids
+from histoloom.evaluate.counting.nuclei_counts import nuclei_counts
 from histoloom.files import write_text
 from histoloom.metrics.aji import aji
 from histoloom.metrics.pq import pq

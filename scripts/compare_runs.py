@@ -8,9 +8,9 @@ from pathlib import Path
 
 from histoloom.errors import run
 from histoloom.files import write_table, write_text
-from histoloom.report.run_comparison import CHANGE_COLUMNS, compare_runs
-from histoloom.report.run_comparison_text import comparison_page, told
-from histoloom.report.run_files import read_run
+from histoloom.report.runs.run_comparison import CHANGE_COLUMNS, compare_runs
+from histoloom.report.runs.run_comparison_text import comparison_page, told
+from histoloom.report.runs.run_files import read_run
 
 TEMPLATE = Path(__file__).resolve().parents[1] / "workflow" / "report" / "run_comparison.html.j2"
 

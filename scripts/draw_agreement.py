@@ -6,8 +6,8 @@ from pathlib import Path
 from histoloom.errors import run
 from histoloom.files import write_table
 from histoloom.prepared import read_index
-from histoloom.report.choice import description, fold_folders, read_choices
-from histoloom.report.compared_files import read_compared
+from histoloom.report.examples.choice import description, fold_folders, read_choices
+from histoloom.report.examples.compared_files import read_compared
 from histoloom.report.figures.agreement import draw_agreement, drawn_colours, table_rows
 from histoloom.report.figures.style import save_tissue
 

@@ -4,8 +4,8 @@ import argparse
 from pathlib import Path
 
 from histoloom.errors import InputError, run
-from histoloom.evaluate.facts import CONFUSION
-from histoloom.evaluate.stored_counts import read_counts
+from histoloom.evaluate.counting.facts import CONFUSION
+from histoloom.evaluate.counting.stored_counts import read_counts
 from histoloom.prepared import read_description
 from histoloom.report.figures.confusion import draw_confusion, pixel_counts
 from histoloom.report.figures.style import save

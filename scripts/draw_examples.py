@@ -6,8 +6,8 @@ from pathlib import Path
 from histoloom.errors import run
 from histoloom.files import write_table
 from histoloom.prepared import read_description, read_index
-from histoloom.report.choice import COLUMNS, Ranking, chosen, description, table_rows
-from histoloom.report.example_files import predictions_of, read_example
+from histoloom.report.examples.choice import COLUMNS, Ranking, chosen, description, table_rows
+from histoloom.report.examples.example_files import predictions_of, read_example
 from histoloom.report.figures.examples import draw_examples, drawn_colours
 from histoloom.report.figures.style import save_tissue
 

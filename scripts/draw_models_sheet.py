@@ -8,8 +8,8 @@ from statistics import fmean
 from histoloom.errors import run
 from histoloom.files import write_table
 from histoloom.prepared import IndexRow, read_description, read_index, read_table
-from histoloom.report.choice import Choice, Ranking, by_name, chosen, leader, read_scores
-from histoloom.report.example_files import Predictions, predictions_of, read_example
+from histoloom.report.examples.choice import Choice, Ranking, by_name, chosen, leader, read_scores
+from histoloom.report.examples.example_files import Predictions, predictions_of, read_example
 from histoloom.report.figures.examples import drawn_colours
 from histoloom.report.figures.models_sheet import TABLE_COLUMNS, Compared, description, draw_models_sheet, table_rows
 from histoloom.report.figures.style import save_tissue

@@ -6,7 +6,7 @@ from pathlib import Path
 from histoloom.errors import InputError, run
 from histoloom.evaluate.direction import is_lower_better
 from histoloom.prepared import read_table
-from histoloom.report.figures.pareto import draw_pareto, priced
+from histoloom.report.figures.pareto import description, draw_pareto, priced
 from histoloom.report.figures.style import save
 
 
@@ -22,7 +22,8 @@ def main() -> None:
     points = priced(summary, costs, metric, class_name)
     devices = sorted({row["device"] for row in costs if row["device"]})
     score = f"{metric} ({class_name})"
-    save(draw_pareto(points, score, is_lower_better(metric), devices), arguments.figure, arguments.pdf)
+    figure = draw_pareto(points, score, is_lower_better(metric), devices)
+    save(figure, arguments.figure, arguments.pdf, description(points, score, is_lower_better(metric)))
 
 
 def parse() -> argparse.Namespace:

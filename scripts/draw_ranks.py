@@ -5,7 +5,7 @@ from pathlib import Path
 
 from histoloom.errors import InputError, run
 from histoloom.prepared import read_table
-from histoloom.report.figures.ranks import draw_ranks, ranked_models
+from histoloom.report.figures.ranks import description, draw_ranks, ranked_models
 from histoloom.report.figures.style import save
 
 
@@ -19,8 +19,9 @@ def main() -> None:
             "choose another"
         )
     distance, groups = float(rows[0]["critical_difference"] or "nan"), int(rows[0]["groups"])
-    figure = draw_ranks(ranked_models(rows, *chosen), distance, groups, f"{chosen[0]} ({chosen[1]})")
-    save(figure, arguments.figure, arguments.pdf)
+    models, score = ranked_models(rows, *chosen), f"{chosen[0]} ({chosen[1]})"
+    words = description(models, distance, score) if len(models) > 1 else ""
+    save(draw_ranks(models, distance, groups, score), arguments.figure, arguments.pdf, words)
 
 
 def parse() -> argparse.Namespace:

@@ -4,9 +4,9 @@ import argparse
 from pathlib import Path
 
 from histoloom.errors import InputError, run
-from histoloom.evaluate.stored_counts import read_counts
+from histoloom.evaluate.counting.stored_counts import read_counts
 from histoloom.prepared import read_description
-from histoloom.report.figures.reliability import draw_reliability, image_sum
+from histoloom.report.figures.reliability import description, draw_reliability, image_sum
 from histoloom.report.figures.style import save
 
 
@@ -21,7 +21,8 @@ def main() -> None:
             f"{args.counts[0]}: no probabilities are counted; expected those of one architecture or more; "
             "name a metric of probabilities, such as ece, in evaluate.metrics"
         )
-    save(draw_reliability(given, classes, f"{counts[0].dataset}: reliability of probabilities"), args.figure, args.pdf)
+    figure = draw_reliability(given, classes, f"{counts[0].dataset}: reliability of probabilities")
+    save(figure, args.figure, args.pdf, description(given, classes))
 
 
 def parse() -> argparse.Namespace:

@@ -7,7 +7,7 @@ from histoloom.errors import run
 from histoloom.evaluate.direction import is_lower_better
 from histoloom.files import atomic_folder
 from histoloom.prepared import read_table
-from histoloom.report.figures.strata import draw_strata, read_strata
+from histoloom.report.figures.strata import description, draw_strata, read_strata
 from histoloom.report.figures.style import save
 
 
@@ -20,7 +20,7 @@ def main() -> None:
             return
         score = f"{arguments.metric} ({arguments.class_name})"
         figure = draw_strata(strata, score, is_lower_better(arguments.metric))
-        save(figure, folder / "strata.png", folder / "strata.pdf")
+        save(figure, folder / "strata.png", folder / "strata.pdf", description(strata, score))
 
 
 def parse() -> argparse.Namespace:

@@ -8,10 +8,10 @@ import pandas as pd
 from tqdm import tqdm
 
 from histoloom.errors import InputError, run
-from histoloom.evaluate.evaluation import CountSettings, count_arrays, distance_unit, size_names
-from histoloom.evaluate.facts import FACTS, NUCLEI
-from histoloom.evaluate.predicted_files import read_nucleus_classes, read_prediction, read_truth
-from histoloom.evaluate.stored_counts import IMAGE_COLUMNS, Counts, write_counts
+from histoloom.evaluate.counting.facts import FACTS, NUCLEI
+from histoloom.evaluate.counting.image_counts import CountSettings, count_arrays, distance_unit, size_names
+from histoloom.evaluate.counting.predicted_files import read_nucleus_classes, read_prediction, read_truth
+from histoloom.evaluate.counting.stored_counts import IMAGE_COLUMNS, Counts, write_counts
 from histoloom.prepared import PARTS, IndexRow, part_rows, read_description, read_index
 
 

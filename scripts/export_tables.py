@@ -4,8 +4,8 @@ import argparse
 from pathlib import Path
 
 from histoloom.errors import run
-from histoloom.evaluate.exports import write_parquet
-from histoloom.evaluate.latex_table import latex_table
+from histoloom.evaluate.tables.exports import write_parquet
+from histoloom.evaluate.tables.latex_table import latex_table
 from histoloom.files import write_text
 from histoloom.prepared import read_table
 

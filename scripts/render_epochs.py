@@ -7,8 +7,8 @@ from histoloom.errors import InputError, run
 from histoloom.files import atomic_file
 from histoloom.formats.images import read_image, read_mask
 from histoloom.prepared import read_description, read_table
-from histoloom.report.animation import Epoch, Probe
-from histoloom.report.animation_encoding import Timing, animate, encode_gif, encode_webp
+from histoloom.report.animation.drawing import Epoch, Probe
+from histoloom.report.animation.encoding import Timing, animate, encode_gif, encode_webp
 
 LARGEST_BYTES = 3_000_000  # a report with thirty of them still opens
 

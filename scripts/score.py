@@ -8,10 +8,8 @@ import numpy as np
 from tqdm import tqdm
 
 from histoloom.errors import run
-from histoloom.evaluate.bootstrap import Resampling, resample
-from histoloom.evaluate.comparison import COMPARISON_COLUMNS, comparison_rows
-from histoloom.evaluate.facts import SIZES
-from histoloom.evaluate.ranking import RANKING_COLUMNS, ranking_rows
+from histoloom.evaluate.counting.facts import SIZES
+from histoloom.evaluate.counting.stored_counts import Counts
 from histoloom.evaluate.scores import check_classes
 from histoloom.evaluate.scoring.counting import Lengths, count_side, pairs_of
 from histoloom.evaluate.scoring.known_images import known_images
@@ -20,10 +18,12 @@ from histoloom.evaluate.scoring.reading import Reading
 from histoloom.evaluate.scoring.short_table import short_table
 from histoloom.evaluate.scoring.sides import FORMS, Side, open_side
 from histoloom.evaluate.scoring.wanted import facts_of, wanted_metrics
-from histoloom.evaluate.sizes import SIZE_COLUMNS, size_rows
-from histoloom.evaluate.stored_counts import Counts
-from histoloom.evaluate.strata import STRATA_COLUMNS, strata_rows
-from histoloom.evaluate.summary import SCORE_KEYS, SUMMARY_COLUMNS, score_rows, summary_rows
+from histoloom.evaluate.statistics.bootstrap import Resampling, resample
+from histoloom.evaluate.tables.comparison import COMPARISON_COLUMNS, comparison_rows
+from histoloom.evaluate.tables.ranking import RANKING_COLUMNS, ranking_rows
+from histoloom.evaluate.tables.sizes import SIZE_COLUMNS, size_rows
+from histoloom.evaluate.tables.strata import STRATA_COLUMNS, strata_rows
+from histoloom.evaluate.tables.summary import SCORE_KEYS, SUMMARY_COLUMNS, score_rows, summary_rows
 from histoloom.files import write_table
 from histoloom.prepare.reading.class_map import class_map
 from histoloom.study.merging import read_config

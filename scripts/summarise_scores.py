@@ -9,19 +9,19 @@ from pathlib import Path
 import numpy as np
 
 from histoloom.errors import InputError, run
-from histoloom.evaluate.bootstrap import Resampling, resample
-from histoloom.evaluate.comparison import COMPARISON_COLUMNS, comparison_rows
-from histoloom.evaluate.costs import COST_COLUMNS, cost_rows
-from histoloom.evaluate.divergence import diverged_folds
-from histoloom.evaluate.facts import FACTS, NUCLEI, SIZES
-from histoloom.evaluate.fold_spread import SPREAD_COLUMNS, spread_rows
-from histoloom.evaluate.published import published_rows
-from histoloom.evaluate.ranking import RANKING_COLUMNS, ranking_rows
+from histoloom.evaluate.counting.facts import FACTS, NUCLEI, SIZES
+from histoloom.evaluate.counting.stored_counts import Counts, read_counts
 from histoloom.evaluate.scores import ALL, FOREGROUND, MEAN, check_classes, fact
-from histoloom.evaluate.sizes import SIZE_COLUMNS, size_rows
-from histoloom.evaluate.stored_counts import Counts, read_counts
-from histoloom.evaluate.strata import STRATA_COLUMNS, strata_rows
-from histoloom.evaluate.summary import SCORE_KEYS, SUMMARY_COLUMNS, score_rows, summary_rows
+from histoloom.evaluate.statistics.bootstrap import Resampling, resample
+from histoloom.evaluate.tables.comparison import COMPARISON_COLUMNS, comparison_rows
+from histoloom.evaluate.tables.costs import COST_COLUMNS, cost_rows
+from histoloom.evaluate.tables.divergence import diverged_folds
+from histoloom.evaluate.tables.fold_spread import SPREAD_COLUMNS, spread_rows
+from histoloom.evaluate.tables.published import published_rows
+from histoloom.evaluate.tables.ranking import RANKING_COLUMNS, ranking_rows
+from histoloom.evaluate.tables.sizes import SIZE_COLUMNS, size_rows
+from histoloom.evaluate.tables.strata import STRATA_COLUMNS, strata_rows
+from histoloom.evaluate.tables.summary import SCORE_KEYS, SUMMARY_COLUMNS, score_rows, summary_rows
 from histoloom.files import write_table
 from histoloom.prepared import Description, read_description
 

@@ -13,13 +13,13 @@ from histoloom.evaluate.direction import has_better_side, is_lower_better
 from histoloom.files import write_text
 from histoloom.prepare.duplicates.findings import shared_images
 from histoloom.prepared import read_description, read_table
-from histoloom.report.costs import cost_of
-from histoloom.report.front_page import Section, section
-from histoloom.report.matrix import matrix
-from histoloom.report.notices import skipped_steps
+from histoloom.report.front.costs import cost_of
+from histoloom.report.front.front_page import Section, section
+from histoloom.report.front.matrix import matrix
+from histoloom.report.front.notices import skipped_steps
+from histoloom.report.front.verdict import FEWEST_GROUPS, PUBLISHED, differences_of, score_of, standing_of
 from histoloom.report.provenance import commit, data_digest, package_versions
 from histoloom.report.rendering import render, restructured
-from histoloom.report.verdict import FEWEST_GROUPS, PUBLISHED, differences_of, score_of, standing_of
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 TEMPLATE = REPOSITORY / "workflow" / "report" / "front_page.html.j2"

@@ -6,15 +6,15 @@ from pathlib import Path
 import yaml
 
 from histoloom.errors import run
-from histoloom.evaluate.divergence import diverged_folds
+from histoloom.evaluate.tables.divergence import diverged_folds
 from histoloom.files import sha256, write_text
 from histoloom.prepared import read_description, read_table
-from histoloom.report.card_blocks import markdown
-from histoloom.report.card_sources import CardSources
-from histoloom.report.model_card import model_card
+from histoloom.report.cards.card_blocks import markdown
+from histoloom.report.cards.card_sources import CardSources
+from histoloom.report.cards.model_card import model_card
+from histoloom.report.front.verdict import differences_of, score_of
 from histoloom.report.provenance import commit, data_digest, package_versions
 from histoloom.report.rendering import render
-from histoloom.report.verdict import differences_of, score_of
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 TEMPLATE = REPOSITORY / "workflow" / "report" / "model_card.html.j2"

@@ -14,10 +14,10 @@ import torch
 import yaml
 
 from histoloom import plugins
-from histoloom.evaluate.comparison import COMPARISON_COLUMNS
 from histoloom.evaluate.direction import is_lower_better
 from histoloom.evaluate.scores import definition, fact
-from histoloom.evaluate.summary import SCORE_KEYS, SUMMARY_COLUMNS
+from histoloom.evaluate.tables.comparison import COMPARISON_COLUMNS
+from histoloom.evaluate.tables.summary import SCORE_KEYS, SUMMARY_COLUMNS
 from histoloom.formats.images import write_image
 from histoloom.networks import build_network
 from histoloom.prepare.preparation import PreparedFiles, checked_options, write_prepared

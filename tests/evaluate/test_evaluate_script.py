@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from histoloom.evaluate.stored_counts import read_counts
+from histoloom.evaluate.counting.stored_counts import read_counts
 from histoloom.files import write_json, write_table
 from histoloom.formats.images import write_image, write_instances
 from histoloom.prepared import INDEX_COLUMNS

@@ -10,9 +10,9 @@ from monai.metrics import compute_dice, compute_iou
 from monai.networks.utils import one_hot
 
 from histoloom import plugins
-from histoloom.evaluate.confusion import confusion_matrix
+from histoloom.evaluate.counting.confusion import confusion_matrix
+from histoloom.evaluate.counting.facts import CONFUSION, FACTS, PAIRS, shape
 from histoloom.evaluate.direction import is_lower_better
-from histoloom.evaluate.facts import CONFUSION, FACTS, PAIRS, shape
 from histoloom.evaluate.scores import definition, fact
 
 METRICS = plugins.names("metrics")

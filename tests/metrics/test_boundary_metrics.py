@@ -10,7 +10,7 @@ from monai.metrics import compute_average_surface_distance, compute_hausdorff_di
 from scipy import ndimage
 from scipy.spatial.distance import cdist
 
-from histoloom.evaluate.boundary import surface_counts
+from histoloom.evaluate.counting.boundary import surface_counts
 from histoloom.metrics.asd import asd
 from histoloom.metrics.hd95 import hd95
 from histoloom.metrics.nsd import nsd

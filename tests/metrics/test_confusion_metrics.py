@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from sklearn import metrics as sklearn
 
-from histoloom.evaluate.confusion import confusion_matrix
+from histoloom.evaluate.counting.confusion import confusion_matrix
 from histoloom.metrics.balanced_accuracy import balanced_accuracy
 from histoloom.metrics.dice import dice
 from histoloom.metrics.f_beta import f_beta

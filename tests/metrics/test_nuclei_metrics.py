@@ -9,9 +9,9 @@ from scipy.optimize import linear_sum_assignment
 from scipy.spatial.distance import cdist
 
 from histoloom import plugins
-from histoloom.evaluate.nuclei_counts import nuclei_counts
+from histoloom.evaluate.counting.nuclei_counts import nuclei_counts
 from histoloom.evaluate.scores import fact
-from tests.evaluate.drawn_nuclei import RADIUS_PX, count, discs, nuclei, predicted_of
+from tests.evaluate.counting.drawn_nuclei import RADIUS_PX, count, discs, nuclei, predicted_of
 
 UP = (
     *("pq", "dq", "sq", "aji", "aji_plus", "object_dice"),

@@ -10,8 +10,8 @@ from sklearn import metrics as sklearn
 from sklearn.calibration import calibration_curve
 from torchmetrics.functional.classification import binary_calibration_error
 
-from histoloom.evaluate.confusion import confusion_matrix
-from histoloom.evaluate.probability_histogram import calibration_bins, probability_histogram
+from histoloom.evaluate.counting.confusion import confusion_matrix
+from histoloom.evaluate.counting.probability_histogram import calibration_bins, probability_histogram
 from histoloom.metrics.auprc import auprc
 from histoloom.metrics.auroc import auroc
 from histoloom.metrics.brier import brier

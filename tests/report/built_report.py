@@ -58,8 +58,8 @@ def build_report(folder: Path) -> Path:
     (folder / "config.yaml").write_text(json.dumps(config))
     histories = write_epochs(folder / "results" / "ds" / "unet" / "fold0")
     scripts = ROOT / "scripts"
-    run(folder, scripts / "write_animations_page.py", "--animation", "results/ds/unet/fold0/epochs.gif", "--title", HOSTILE,
-        "--html", "epochs.html")  # fmt: skip
+    run(folder, scripts / "write_animations_page.py", "--animation", "results/ds/unet/fold0/epochs.gif", "--title",
+        HOSTILE, "--html", "epochs.html")  # fmt: skip
     run(folder, scripts / "write_table_page.py", "--table", "results/ds/summary.csv", "--title", HOSTILE, "--html",
         "table.html")  # fmt: skip
     run(folder, scripts / "write_front_page.py", "--study", HOSTILE, *tables("summary"), *tables("comparison"),

@@ -1,7 +1,7 @@
 """Scores, differences and descriptions as tests of the front page need them."""
 
 from histoloom.prepared import Description
-from histoloom.report.verdict import Difference, Score
+from histoloom.report.front.verdict import Difference, Score
 
 HOSTILE = "<script>alert(1)</script> {{ 7*7 }} {% raw %} {# <!-- --> \"\u2028 x'"
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageSequence
 
-from histoloom.report.animation import (
+from histoloom.report.animation.drawing import (
     HEADER_PX,
     WIDTHS_PX,
     Epoch,
@@ -17,9 +17,9 @@ from histoloom.report.animation import (
     headline,
     stage,
 )
-from histoloom.report.animation_encoding import Timing, animate, encode_gif, encode_webp, shown_places
+from histoloom.report.animation.encoding import Timing, animate, encode_gif, encode_webp, shown_places
+from histoloom.report.animation.palettes import indexed, palette
 from histoloom.report.overlays import class_colours
-from histoloom.report.palettes import indexed, palette
 
 CLASSES = ("background", "nucleus", "stroma")
 EOSIN, HAEMATOXYLIN = (231, 170, 200), (98, 70, 150)

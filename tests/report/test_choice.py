@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from histoloom.errors import InputError
-from histoloom.report.choice import (
+from histoloom.report.examples.choice import (
     COLUMNS,
     Choice,
     Ranking,

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 import yaml
 
-from histoloom.report.card_blocks import Card, Code, Part, Table, Text, escaped, markdown
-from histoloom.report.run_files import front_matter
+from histoloom.report.cards.card_blocks import Card, Code, Part, Table, Text, escaped, markdown
+from histoloom.report.runs.run_files import front_matter
 from tests.report.made_study import CONFIG, DATASET, EVIL, card_flags, write_study
 from tests.scripts_run import outcome
 

@@ -11,9 +11,9 @@ import pytest
 
 from histoloom.errors import InputError
 from histoloom.prepared import read_table
-from histoloom.report.run_comparison import ScoreChange, compare_runs, score_changes
-from histoloom.report.run_comparison_text import told
-from histoloom.report.run_files import code_fingerprints, read_run, read_scores
+from histoloom.report.runs.run_comparison import ScoreChange, compare_runs, score_changes
+from histoloom.report.runs.run_comparison_text import told
+from histoloom.report.runs.run_files import code_fingerprints, read_run, read_scores
 from tests.report.made_study import CLASSES, CONFIG, DATASET, EVIL, write_study
 from tests.scripts_run import outcome
 

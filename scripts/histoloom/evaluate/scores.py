@@ -8,10 +8,10 @@ import numpy as np
 from jaxtyping import Float64, Int64, Num
 
 from histoloom.errors import InputError
-from histoloom.evaluate.bootstrap import Resampling, group_totals
-from histoloom.evaluate.confusion import foreground
-from histoloom.evaluate.facts import CONFUSION
-from histoloom.evaluate.stored_counts import Counts
+from histoloom.evaluate.counting.confusion import foreground
+from histoloom.evaluate.counting.facts import CONFUSION
+from histoloom.evaluate.counting.stored_counts import Counts
+from histoloom.evaluate.statistics.bootstrap import Resampling, group_totals
 from histoloom.plugins import load
 
 FOREGROUND = "foreground"  # all classes but background merged into one; of nuclei, all as one class

@@ -3,7 +3,7 @@
 import numpy as np
 from jaxtyping import Float64, Num
 
-from histoloom.evaluate.probability_histogram import sides
+from histoloom.evaluate.counting.probability_histogram import sides
 
 
 def auprc(probabilities: Num[np.ndarray, "images classes 512"]) -> Float64[np.ndarray, "images classes"]:

@@ -3,7 +3,7 @@
 import numpy as np
 from jaxtyping import Float64, Num
 
-from histoloom.evaluate.probability_histogram import sides
+from histoloom.evaluate.counting.probability_histogram import sides
 from histoloom.metrics.brier import brier
 
 

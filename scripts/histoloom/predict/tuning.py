@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Float64, Int8, Int32, UInt8
 
 from histoloom.errors import InputError
-from histoloom.evaluate.matching import ANY, pair_counts
+from histoloom.evaluate.counting.matching import ANY, pair_counts
 from histoloom.formats.images import read_instances, read_mask
 from histoloom.plugins import load
 from histoloom.predict.postprocess import without_small

@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Int64, UInt8
 from torch import nn
 
-from histoloom.evaluate.confusion import foreground
+from histoloom.evaluate.counting.confusion import foreground
 from histoloom.plugins import load
 from histoloom.sample import IGNORE
 from histoloom.train.data.batches import Batch

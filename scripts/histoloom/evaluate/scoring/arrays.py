@@ -12,7 +12,7 @@ from scipy.io.matlab import MatReadError
 from histoloom.datasets.pannuke import CLASSES as PANNUKE_CLASSES
 from histoloom.datasets.pannuke import masks_of
 from histoloom.errors import InputError
-from histoloom.evaluate.overlap_table import relabel
+from histoloom.evaluate.counting.overlap_table import relabel
 from histoloom.evaluate.scoring.maps import Maps, painted
 from histoloom.evaluate.scoring.reading import Reading
 from histoloom.formats.arrays import open_array

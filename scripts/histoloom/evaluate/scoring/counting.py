@@ -7,12 +7,12 @@ import numpy as np
 import pandas as pd
 
 from histoloom.errors import InputError
-from histoloom.evaluate.evaluation import CountSettings, count_arrays, distance_unit, size_names
+from histoloom.evaluate.counting.image_counts import CountSettings, count_arrays, distance_unit, size_names
+from histoloom.evaluate.counting.stored_counts import IMAGE_COLUMNS, Counts
 from histoloom.evaluate.scoring.known_images import Known
 from histoloom.evaluate.scoring.listing import paired
 from histoloom.evaluate.scoring.maps import Maps, as_prediction, as_truth, nothing
 from histoloom.evaluate.scoring.sides import Read, Side
-from histoloom.evaluate.stored_counts import IMAGE_COLUMNS, Counts
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Int32, UInt8
 
-from histoloom.evaluate.evaluation import Prediction, Truth
-from histoloom.evaluate.nucleus_table import nucleus_classes
-from histoloom.evaluate.overlap_table import relabel
+from histoloom.evaluate.counting.image_counts import Prediction, Truth
+from histoloom.evaluate.counting.nucleus_table import nucleus_classes
+from histoloom.evaluate.counting.overlap_table import relabel
 from histoloom.sample import IGNORE
 
 Size = tuple[int, int]  # height, width

@@ -7,7 +7,7 @@ from jaxtyping import Int32, UInt8
 from skimage.measure import label
 
 from histoloom.errors import InputError
-from histoloom.evaluate.overlap_table import relabel
+from histoloom.evaluate.counting.overlap_table import relabel
 from histoloom.evaluate.scoring.listing import ARRAY, key, partner
 from histoloom.evaluate.scoring.maps import Maps, painted
 from histoloom.evaluate.scoring.reading import Reading

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 from histoloom.evaluate.scores import ALL, FOREGROUND, MEAN
-from histoloom.evaluate.summary import SUMMARY_COLUMNS
+from histoloom.evaluate.tables.summary import SUMMARY_COLUMNS
 
 METRIC, CLASS, ARCHITECTURE, LOW = (SUMMARY_COLUMNS.index(name) for name in ("metric", "class", "architecture", "low"))
 MEAN_PLACE, IMAGES = SUMMARY_COLUMNS.index("mean"), SUMMARY_COLUMNS.index("images")

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from histoloom import plugins
 from histoloom.errors import InputError
-from histoloom.evaluate.facts import FACTS, NUCLEI, PROBABILITIES, SIZES
+from histoloom.evaluate.counting.facts import FACTS, NUCLEI, PROBABILITIES, SIZES
 from histoloom.evaluate.scores import fact
 from histoloom.evaluate.scoring.sides import Side
 

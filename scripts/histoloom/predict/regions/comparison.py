@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Int64
 
 from histoloom.errors import InputError
-from histoloom.evaluate.confusion import confusion_matrix
+from histoloom.evaluate.counting.confusion import confusion_matrix
 from histoloom.evaluate.scores import ALL, CONFUSION, class_scores, fact
 from histoloom.formats.images import read_mask
 from histoloom.plugins import suggestion

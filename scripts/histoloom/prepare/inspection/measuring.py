@@ -10,7 +10,7 @@ from jaxtyping import Bool, Float, Float64, Int32, Int64, UInt8
 from histoloom import plugins
 from histoloom.class_pixels import value_pixels
 from histoloom.colour.stain import TISSUE_SHARE, stain_vectors, tissue_mask
-from histoloom.evaluate.matching import ANY, pair_counts, relabel
+from histoloom.evaluate.counting.matching import ANY, pair_counts, relabel
 from histoloom.formats.images import read_image, read_instances, read_mask
 from histoloom.prepared import IndexRow
 from histoloom.sample import IGNORE

@@ -10,8 +10,8 @@ from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from histoloom.evaluate.agreement_map import NUCLEUS_CODES, PIXEL_CODES, nucleus_agreement, pixel_agreement
-from histoloom.report.choice import Choice
+from histoloom.evaluate.counting.agreement_map import NUCLEUS_CODES, PIXEL_CODES, nucleus_agreement, pixel_agreement
+from histoloom.report.examples.choice import Choice
 from histoloom.report.figures.examples import title
 from histoloom.report.figures.outlines import rings
 from histoloom.report.figures.panel_rows import (

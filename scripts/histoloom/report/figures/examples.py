@@ -9,7 +9,7 @@ from matplotlib.artist import Artist
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from histoloom.report.choice import Choice
+from histoloom.report.examples.choice import Choice
 from histoloom.report.figures.outlines import PREDICTED, TRUTH, draw_both, draw_classes, label_map, legend_lines
 from histoloom.report.figures.panel_rows import (
     GAP_IN,

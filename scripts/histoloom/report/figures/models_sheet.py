@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import UInt8
 from matplotlib.figure import Figure
 
-from histoloom.report.choice import Choice
+from histoloom.report.examples.choice import Choice
 from histoloom.report.figures.examples import Outlined, class_legend, draw_whole, shown_window, window_note
 from histoloom.report.figures.outlines import draw_classes
 from histoloom.report.figures.panel_rows import (

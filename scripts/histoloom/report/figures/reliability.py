@@ -10,9 +10,9 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import EngFormatter, LogLocator, NullLocator
 
-from histoloom.evaluate.facts import ANY
-from histoloom.evaluate.probability_histogram import BINS, calibration_bins
-from histoloom.evaluate.stored_counts import Counts
+from histoloom.evaluate.counting.facts import ANY
+from histoloom.evaluate.counting.probability_histogram import BINS, calibration_bins
+from histoloom.evaluate.counting.stored_counts import Counts
 from histoloom.metrics.ece import ece
 from histoloom.report.figures.style import BLUE, GREEN, INK, MUTED, ORANGE, PALE, PURPLE, SKY, house_style
 

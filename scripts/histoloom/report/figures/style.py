@@ -13,7 +13,7 @@ from matplotlib.image import AxesImage
 from PIL.PngImagePlugin import PngInfo
 
 from histoloom.files import atomic_file
-from histoloom.report.palettes import indexed, indexed_image, palette
+from histoloom.report.animation.palettes import indexed, indexed_image, palette
 
 # Okabe & Ito 2008, chosen to be told apart with any colour vision.
 BLUE, ORANGE, GREEN, PURPLE, SKY = "#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9"
@@ -51,15 +51,17 @@ def house_style() -> Iterator[None]:
         yield
 
 
-def save(figure: Figure, path: Path, pdf: Path | None = None) -> None:
+def save(figure: Figure, path: Path, pdf: Path | None = None, description: str = "") -> None:
     """Write a figure as PNG at 150 dpi, atomically, and where `pdf` is given as PDF, its lines and letters as such.
 
-    matplotlib's version and the date are left out of the files, so that equal pictures have equal bytes.
+    matplotlib's version and the date are left out of the files, so that equal pictures have equal bytes. `description`
+    travels in both as their text alternative.
     """
+    notes = {"Software": None} | ({"Description": description} if description else {})
     with house_style(), atomic_file(path) as part:
-        figure.savefig(part, format="png", dpi=DOTS_PER_INCH, metadata={"Software": None})
+        figure.savefig(part, format="png", dpi=DOTS_PER_INCH, metadata=notes)
     if pdf is not None:
-        _save_pdf(figure, pdf, "")
+        _save_pdf(figure, pdf, description)
 
 
 def save_tissue(
