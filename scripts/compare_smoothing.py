@@ -8,8 +8,8 @@ import numpy as np
 from tqdm import tqdm
 
 from histoloom.arguments import add_flags, settings_among
+from histoloom.class_names import check_classes
 from histoloom.errors import InputError, run
-from histoloom.evaluate.scores import check_classes
 from histoloom.files import write_table
 from histoloom.plugins import names
 from histoloom.predict.regions.comparison import confusions, mean_scores, tried_settings

@@ -14,7 +14,7 @@ from histoloom.report.figures.style import save
 def main() -> None:
     arguments = parse()
     classes = read_description(arguments.dataset).classes
-    counts = read_counts(arguments.counts, len(classes))
+    counts = read_counts(arguments.counts, len(classes), [CONFUSION])
     if len(counts) != 1:
         found = ", ".join(one.architecture for one in counts)
         raise InputError(f"{arguments.counts[0]}: counts of {found}; expected those of one architecture")

@@ -8,7 +8,7 @@ from statistics import fmean
 from histoloom.errors import run
 from histoloom.files import write_table
 from histoloom.prepared import IndexRow, read_description, read_index, read_table
-from histoloom.report.examples.choice import Choice, Ranking, by_name, chosen, leader, read_scores
+from histoloom.report.examples.choice import Choice, Ranking, by_name, chosen_of, leader, scores_of_models
 from histoloom.report.examples.example_files import Predictions, predictions_of, read_example
 from histoloom.report.figures.examples import drawn_colours
 from histoloom.report.figures.models_sheet import TABLE_COLUMNS, Compared, description, draw_models_sheet, table_rows
@@ -21,10 +21,9 @@ def main() -> None:
     models = list(dict.fromkeys(path.parts[-3] for path in args.regions))
     best = leader(read_table(args.summary), args.metric, args.class_name, models)
     ranking = Ranking(best, args.metric, args.class_name)
-    choices, rule = chosen(args.scores, ranking, args.count)
-    scores = {
-        model: by_name(read_scores(args.scores, Ranking(model, args.metric, args.class_name))) for model in models
-    }
+    of_models = scores_of_models(args.scores, args.metric, args.class_name, models)
+    choices, rule = chosen_of(of_models[best], ranking, args.count, args.scores)
+    scores = {model: by_name(each) for model, each in of_models.items()}
     predictions = {model: predictions_by(model, args, classes) for model in models}
     images = {row.name: row for row in read_index(args.index)}
     compared = [read_compared(choice, images[choice.name], predictions, scores) for choice in choices]

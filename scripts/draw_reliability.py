@@ -13,7 +13,7 @@ from histoloom.report.figures.style import save
 def main() -> None:
     args = parse()
     classes = read_description(args.dataset).classes
-    counts = read_counts(args.counts, len(classes))
+    counts = read_counts(args.counts, len(classes), ["probabilities"])
     probabilities = {each.architecture: image_sum(each) for each in counts if "probabilities" in each.facts}
     given = {name: histogram for name, histogram in probabilities.items() if histogram.any()}
     if not given:

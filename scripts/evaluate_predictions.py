@@ -9,7 +9,13 @@ from tqdm import tqdm
 
 from histoloom.errors import InputError, run
 from histoloom.evaluate.counting.facts import FACTS, NUCLEI
-from histoloom.evaluate.counting.image_counts import CountSettings, count_arrays, distance_unit, size_names
+from histoloom.evaluate.counting.image_counts import (
+    CountSettings,
+    count_arrays,
+    distance_unit,
+    length_names,
+    size_names,
+)
 from histoloom.evaluate.counting.predicted_files import read_nucleus_classes, read_prediction, read_truth
 from histoloom.evaluate.counting.stored_counts import IMAGE_COLUMNS, Counts, write_counts
 from histoloom.prepared import PARTS, IndexRow, part_rows, read_description, read_index
@@ -36,7 +42,8 @@ def main() -> None:
             pd.DataFrame([(args.fold, row.name, row.group, row.stratum) for row in rows], columns=IMAGE_COLUMNS),
             {name: np.stack([each[name] for each in counted]) for name in counted[0]},
             unit,
-            size_names(args.nucleus_sizes_um2),
+            size_names(args.nucleus_sizes_um2, unit),
+            length_names([args.boundary_tolerance_um, args.detection_radius_um], unit),
         ),
     )
 

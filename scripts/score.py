@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
+from histoloom.class_names import check_classes
 from histoloom.errors import run
 from histoloom.evaluate.counting.facts import SIZES
 from histoloom.evaluate.counting.stored_counts import Counts
-from histoloom.evaluate.scores import check_classes
 from histoloom.evaluate.scoring.counting import Lengths, count_side, pairs_of
 from histoloom.evaluate.scoring.known_images import known_images
 from histoloom.evaluate.scoring.options import chosen_classes, named_paths, paths_of_models, with_companions

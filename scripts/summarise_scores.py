@@ -8,10 +8,11 @@ from pathlib import Path
 
 import numpy as np
 
+from histoloom.class_names import ALL, FOREGROUND, MEAN, check_classes
 from histoloom.errors import InputError, run
 from histoloom.evaluate.counting.facts import FACTS, NUCLEI, SIZES
 from histoloom.evaluate.counting.stored_counts import Counts, read_counts
-from histoloom.evaluate.scores import ALL, FOREGROUND, MEAN, check_classes, fact
+from histoloom.evaluate.scores import fact
 from histoloom.evaluate.statistics.bootstrap import Resampling, resample
 from histoloom.evaluate.tables.comparison import COMPARISON_COLUMNS, comparison_rows
 from histoloom.evaluate.tables.costs import COST_COLUMNS, cost_rows

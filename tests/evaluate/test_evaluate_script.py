@@ -142,7 +142,8 @@ def test_counts_hold_every_cell_of_every_image(evaluated):
         [[0, 1, 1, 0], [0, 1, 1, 0], [0, 0, 0, 0]],
     ]
     # At 0.25 µm, 1 µm² is 16 pixels, so that all nuclei are small.
-    assert counts.size_names == ("under 1 µm²", "1 µm² and more")
+    assert counts.size_names == ("under 1 µm² (16 px at 0.25 µm)", "1 µm² (16 px at 0.25 µm) and more")
+    assert counts.lengths == ("2 µm (8 px at 0.25 µm)", "3 µm (12 px at 0.25 µm)")
     assert counts.facts["sizes"].tolist() == [[[2, 0, 0, 2], [0, 0, 0, 0]], [[0, 1, 1, 0], [0, 0, 0, 0]]]
 
 

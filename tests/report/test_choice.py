@@ -1,5 +1,6 @@
 """Which images are shown follows from the scores alone, by the rule that the pictures state."""
 
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from histoloom.report.examples.choice import (
     of_fold,
     read_choices,
     read_scores,
+    scores_of_models,
     table_rows,
 )
 
@@ -69,6 +71,34 @@ def test_scores_of_one_model_and_class_are_read_from_the_metrics_own_column(tmp_
     read = read_scores(scores(tmp_path), Ranking("unet", "dice", "foreground"))
     assert read[:3] == [("a", 0, 0.25), ("b", 0, 0.5), ("a", 1, 0.75)]
     assert read[3][:2] == ("c", 0) and read[3][2] != read[3][2]
+
+
+def test_scores_of_several_models_are_read_at_once(tmp_path):
+    read = scores_of_models(scores(tmp_path), "hd95@pooled", "foreground", ["fpn", "unet", "segformer"])
+    assert list(read) == ["fpn", "unet", "segformer"]
+    assert read["fpn"] == [("a", 0, 2.0)]
+    assert read["unet"][:2] == [("a", 0, 9.0), ("b", 0, 7.0)]
+    assert read["segformer"] == []
+
+
+def test_rows_of_other_classes_and_models_are_not_kept(tmp_path):
+    others = "".join(
+        f"ds,unet,0,{place},g,,stroma,0.5,1\nds,vit,0,{place},g,,foreground,1,1\n" for place in range(3000)
+    )
+    path = scores(tmp_path, SCORES + others)
+    tracemalloc.start()
+    try:
+        read = scores_of_models(path, "dice", "foreground", ["unet", "fpn"])
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert [len(each) for each in read.values()] == [4, 1]
+    assert most < len(others)
+
+
+def test_a_table_that_is_not_there_is_named(tmp_path):
+    with pytest.raises(InputError, match=r"scores\.csv: no such table"):
+        read_scores(tmp_path / "scores.csv", Ranking("unet", "dice", "mean"))
 
 
 def test_an_image_has_the_score_before_the_averaging():

@@ -2,6 +2,8 @@
 
 import json
 import re
+import runpy
+import shlex
 import shutil
 import sys
 from html.parser import HTMLParser
@@ -11,12 +13,17 @@ import numpy as np
 import pytest
 import yaml
 
+from histoloom.evaluate.tables.fold_spread import SPREAD_COLUMNS
+from histoloom.evaluate.tables.strata import STRATA_COLUMNS
+from histoloom.files import write_table
+from histoloom.prepared import read_table
 from histoloom.report.cards.card_blocks import Card, Code, Part, Table, Text, escaped, markdown
 from histoloom.report.runs.run_files import front_matter
 from tests.report.made_study import CONFIG, DATASET, EVIL, card_flags, write_study
 from tests.scripts_run import outcome
 
-SCRIPT = str(Path(__file__).parents[2] / "scripts" / "write_model_card.py")
+REPOSITORY = Path(__file__).parents[2]
+SCRIPT = str(REPOSITORY / "scripts" / "write_model_card.py")
 PARTS = (
     "Intended use", "Not intended", "Limits: what was not tested", "Data", "Training", "Scores", "Beside others",
     "By stratum", "Spread over folds", "Cost", "How to run it", "Provenance",
@@ -58,7 +65,12 @@ def card_of(results, change):
     """Text of the page for a study whose config is changed by a function."""
     config = json.loads(json.dumps(CONFIG))
     change(config)
-    assert outcome([SCRIPT, *card_flags(results, write_study(results, config=config))]) == "done"
+    return page_of(results, card_flags(results, write_study(results, config=config)))
+
+
+def page_of(results, flags):
+    """Text of the page that the script writes."""
+    assert outcome([SCRIPT, *flags]) == "done"
     return TextOf((results / DATASET / "figures" / "card_unet.html").read_text(encoding="utf-8")).text
 
 
@@ -124,6 +136,38 @@ def test_strata_are_told_worst_first(written):
     assert text.index(f"{EVIL} 0.400") < text.index("Skin 0.900 0.850 to 0.950 12 6")
 
 
+@pytest.mark.parametrize(
+    ("rows", "trained", "reason"),
+    [
+        ([], 2, "dice of foreground was not scored fold by fold"),
+        ([(0, None)], 2, "dice of foreground is undefined in each of 2 folds"),
+        ([(1, 0.8)], 2, "dice of foreground is defined in one of 2 folds alone"),
+        ([(1, 0.8)], 1, "There was one fold"),
+        ([], 1, "There was one fold"),
+    ],
+)
+def test_why_the_spread_is_not_known(tmp_path, rows, trained, reason):
+    flags = card_flags(tmp_path, write_study(tmp_path))
+    key = (DATASET, "unet", "model", "dice", "foreground")
+    spread = [(*key, folds, mean, None, mean, mean) for folds, mean in rows]
+    write_table(tmp_path / DATASET / "fold_spread.csv", SPREAD_COLUMNS, spread)
+    if trained == 1:
+        flags.remove(str(tmp_path / DATASET / "unet" / "fold1" / "history.csv"))
+    assert f"{reason}, so the spread is not known." in page_of(tmp_path, flags)
+
+
+def test_why_no_stratum_is_told(tmp_path):
+    flags = card_flags(tmp_path, write_study(tmp_path))
+    write_table(tmp_path / DATASET / "strata.csv", STRATA_COLUMNS, [])
+    assert "dice of foreground was not scored by stratum." in page_of(tmp_path, flags)
+    index = tmp_path / DATASET / "prepared" / "index.csv"
+    rows = [row | {"stratum": ""} for row in read_table(index)]
+    write_table(index, tuple(rows[0]), (row.values() for row in rows))
+    text = page_of(tmp_path, flags)
+    assert "The dataset does not say which stratum (such as the tissue) its test images are of." in text
+    assert "was not scored by stratum" not in text
+
+
 def test_published_figures_are_named_as_such_and_not_judged(written):
     assert f"{EVIL} published not compared 0.900" in TextOf(written[1]).text
 
@@ -139,6 +183,16 @@ def test_front_matter_is_what_a_hub_reads(written):
 def test_the_command_has_the_flags_that_predicted(written):
     for form in written:
         assert "--overlap 4" in form and "--model results/toy/unet/fold0/model.pt" in form
+
+
+def test_the_script_takes_the_command(written, monkeypatch):
+    pytest.importorskip("torch")  # which the script imports
+    (command,) = re.findall("```sh\n(python scripts/predict_images.py .*?)\n```", written[0], re.DOTALL)
+    program, script, *flags = shlex.split(command.replace("\\\n", " "))
+    monkeypatch.setattr(sys, "argv", [script, *flags])
+    known = runpy.run_path(str(REPOSITORY / script))["parse"]()  # exits where a required flag lacks
+    assert program == "python"
+    assert (known.part, known.fold, known.overlap) == ("test", 0, CONFIG["predict"]["overlap"])
 
 
 def test_the_python_that_it_shows_predicts(written, tmp_path, monkeypatch):

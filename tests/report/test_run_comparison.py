@@ -49,6 +49,16 @@ def record(run, output, rule, params):
     (folder / name).write_text(json.dumps({"rule": rule, "params": [repr(value) for value in params]}))
 
 
+def with_classes(folder, classes):
+    """Let a dataset's results be of other classes: rows of those it had are kept, new ones score as tumour does."""
+    about = folder / "prepared" / "dataset.json"
+    about.write_text(json.dumps(json.loads(about.read_text()) | {"classes": classes}))
+    scores = read_scores(folder / "scores.csv")
+    scores = scores[scores["class"].isin(["foreground", "mean", *classes])]
+    new = [scores[scores["class"] == "tumour"].assign(**{"class": name}) for name in set(classes) - set(CLASSES)]
+    pd.concat([scores, *new]).to_csv(folder / "scores.csv", index=False)
+
+
 def scores_table(rows, metric="dice"):
     """A table of scores of model m, class foreground: rows of (name, group, fold, value)."""
     columns = {"dataset": "d", "architecture": "m", "stratum": "", "class": "foreground"}
@@ -89,7 +99,7 @@ def test_a_run_beside_itself_has_changed_in_nothing(runs):
 def test_images_are_paired_by_name_in_any_order_and_folds_are_averaged():
     first = scores_table([("x", "g", 0, 0.2), ("x", "g", 1, 0.4), ("y", "h", 0, 0.5), ("only_a", "h", 0, 0.9)])
     second = scores_table([("y", "h", 0, 0.9), ("x", "g", 0, 0.5), ("x", "g", 1, 0.5)])
-    (found,) = score_changes(first, second, ("background", "c"), 50, 0)
+    (found,) = score_changes(first, second, ("c",), 50, 0)
     # x: 0.5 - 0.3 = 0.2; y: 0.9 - 0.5 = 0.4; the image of one run alone does not count.
     assert (found.first, found.second, found.difference) == pytest.approx((0.4, 0.7, 0.3))
     assert (found.images, found.groups) == (2, 2)
@@ -98,7 +108,7 @@ def test_images_are_paired_by_name_in_any_order_and_folds_are_averaged():
 def test_an_image_that_one_run_leaves_undefined_does_not_count():
     first = scores_table([("x", "g", 0, 0.2), ("y", "h", 0, math.nan)])
     second = scores_table([("x", "g", 0, 0.5), ("y", "h", 0, 0.9)])
-    (found,) = score_changes(first, second, ("background", "c"), 50, 0)
+    (found,) = score_changes(first, second, ("c",), 50, 0)
     assert (found.images, found.difference, found.second) == (1, pytest.approx(0.3), pytest.approx(0.5))
 
 
@@ -106,7 +116,7 @@ def test_groups_are_resampled_whole():
     """Two groups, one gains 0 in each of 9 images, one gains 1 in one: resamples are all of one, or the mix."""
     first = scores_table([*((f"x{n}", "g", 0, 0.5) for n in range(9)), ("y", "h", 0, 0.0)])
     second = scores_table([*((f"x{n}", "g", 0, 0.5) for n in range(9)), ("y", "h", 0, 1.0)])
-    (found,) = score_changes(first, second, ("background", "c"), 500, 0)
+    (found,) = score_changes(first, second, ("c",), 500, 0)
     assert (found.difference, found.low, found.high) == pytest.approx((0.1, 0.0, 1.0))
 
 
@@ -149,6 +159,30 @@ def test_what_one_run_alone_has_is_told(runs):
     lines = table.read_text().splitlines(keepends=True)
     table.write_text("".join(line for line in lines if ",otsu," not in line))
     assert any("models of toy that only" in line and "otsu" in line for line in compared(runs).unpaired)
+
+
+@pytest.mark.parametrize(
+    ("classes", "lost", "new"),
+    [
+        (("background", "tumour", "stroma"), EVIL, "stroma"),
+        (("background", "tumour", EVIL, "stroma"), None, "stroma"),
+        (("background", "tumour"), EVIL, None),
+    ],
+)
+def test_means_over_other_classes_are_left_out_and_it_says_so(runs, classes, lost, new):
+    with_classes(runs[1] / DATASET, classes)
+    comparison = compared(runs)
+    assert {one.class_name for one in comparison.scores} == {"foreground", *set(CLASSES).intersection(classes)}
+    alone = zip(runs, (lost, new), strict=True)
+    lines = [f"classes of toy that only {run} has: {name}" for run, name in alone if name]
+    assert comparison.unpaired == (*lines, "class mean of toy: over other classes in each run, so not compared")
+
+
+def test_classes_in_another_order_have_the_same_mean(runs):
+    with_classes(runs[1] / DATASET, ("background", EVIL, "tumour"))
+    comparison = compared(runs)
+    assert change(comparison, "unet", class_name="mean").difference == pytest.approx(0.05)
+    assert comparison.unpaired == ()
 
 
 def test_names_that_look_like_nothing_stay_names(tmp_path):

@@ -209,6 +209,11 @@ rule export_tables:
         scores="results/{dataset}/scores.csv",
         summary="results/{dataset}/summary.csv",
         comparison="results/{dataset}/comparison.csv",
+        ranking="results/{dataset}/ranking.csv",
+        strata="results/{dataset}/strata.csv",
+        sizes="results/{dataset}/sizes.csv",
+        fold_spread="results/{dataset}/fold_spread.csv",
+        costs="results/{dataset}/costs.csv",
     output:
         parquet=directory("results/{dataset}/tables"),
         latex="results/{dataset}/table.tex",
@@ -226,7 +231,8 @@ rule export_tables:
         python scripts/export_tables.py \
             --summary {input.summary:q} \
             --comparison {input.comparison:q} \
-            --table {input.scores:q} \
+            --table {input.scores:q} {input.ranking:q} {input.strata:q} {input.sizes:q} {input.fold_spread:q} \
+                {input.costs:q} \
             {params.flags:q} \
             --parquet {output.parquet:q} \
             --latex {output.latex:q} > {log:q} 2>&1

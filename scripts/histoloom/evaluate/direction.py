@@ -6,7 +6,7 @@ from histoloom.plugins import path
 
 AVERAGING = "@"  # parts a metric's name in tables from how its images were averaged
 AGREEMENT = ("r2", "concordance")  # of a quantity such as an area, which has no file of its own: high is good
-DESCRIPTION = ("bias", "lower_limit", "upper_limit")  # of a quantity's errors: neither high nor low is good
+DESCRIPTION = ("truth", "bias", "lower_limit", "upper_limit")  # of a quantity's errors: neither high nor low is good
 
 
 def has_better_side(metric: str) -> bool:

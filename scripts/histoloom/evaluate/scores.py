@@ -7,16 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float64, Int64, Num
 
-from histoloom.errors import InputError
+from histoloom.class_names import ALL, FOREGROUND, MEAN
 from histoloom.evaluate.counting.confusion import foreground
-from histoloom.evaluate.counting.facts import CONFUSION
+from histoloom.evaluate.counting.facts import CONFUSION, FACTS
 from histoloom.evaluate.counting.stored_counts import Counts
 from histoloom.evaluate.statistics.bootstrap import Resampling, group_totals
 from histoloom.plugins import load
-
-FOREGROUND = "foreground"  # all classes but background merged into one; of nuclei, all as one class
-MEAN = "mean"  # mean over the classes but background
-ALL = "all"  # one number for all classes together
 
 
 @dataclass(frozen=True)
@@ -33,7 +29,7 @@ class ImageScores:
 
 
 def fact(metric: str) -> str:
-    """Which of evaluate.facts.FACTS a metric takes: the name of its one positional parameter."""
+    """Which of evaluate.counting.facts.FACTS a metric takes: the name of its one positional parameter."""
     return next(iter(inspect.signature(load("metrics", metric)).parameters))
 
 
@@ -42,14 +38,10 @@ def definition(metric: str) -> str:
     return (inspect.getdoc(load("metrics", metric)) or "").partition("\n")[0].rstrip(".")
 
 
-def check_classes(classes: Sequence[str]) -> None:
-    """Refuse class names that stand for merged classes in the tables; two classes are their own foreground."""
-    taken = {MEAN, ALL} if len(classes) == 2 else {MEAN, ALL, FOREGROUND}
-    if wrong := sorted(taken.intersection(classes)):
-        raise InputError(
-            f"class '{wrong[0]}': stands for several classes in the tables; expected another name; "
-            "rename it in the dataset's options"
-        )
+def can_be_pooled(metric: str) -> bool:
+    """Whether facts of several images may be added up before they are scored, as those of a ratio may."""
+    is_a_ratio = getattr(inspect.getmodule(load("metrics", metric)), "IS_A_RATIO", True)
+    return FACTS[fact(metric)].adds_up and is_a_ratio
 
 
 def class_scores(

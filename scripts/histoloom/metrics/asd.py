@@ -11,7 +11,7 @@ def asd(boundary: Float[np.ndarray, "images classes 4"]) -> Float64[np.ndarray, 
 
     In micrometres where every image states its resolution, else in pixels. A class in truth or prediction only has the
     length of the image's diagonal. boundary[i, c] holds boundary pixels, those near, the sum of their distances, and
-    whether the class is there; see evaluate.boundary for what a boundary is.
+    whether the class is there; see evaluate.counting.boundary for what a boundary is.
     Source: Heimann et al., Comparison and evaluation of methods for liver segmentation, IEEE TMI 2009 (average
     symmetric surface distance).
 

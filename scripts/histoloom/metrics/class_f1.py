@@ -11,7 +11,7 @@ def class_f1(centroids: Num[np.ndarray, "images classes 5"]) -> Float64[np.ndarr
     classes to both sides, their published code leaves them out, and so do we: with them a class would be praised for
     the others. For all nuclei as one class it is the detection F1.
     Pairs are as many as there can be within the radius; HoVer-Net's code makes fewer, so that its figures for the same
-    prediction are lower, by 0.05 and more (see evaluate.nuclei_centroids): do not set these beside those.
+    prediction are lower, by 0.05 and more (see evaluate.counting.nuclei_centroids): do not set these beside those.
     centroids[i, c] holds tp, fp_class, fn_class, fp, fn: pairs of the right class, pairs of another true class, pairs
     predicted as another class, and nuclei without a partner, predicted and true.
     Source: Graham et al., HoVer-Net, Medical Image Analysis 2019, with its weights 2, 2, 1, 1.

@@ -10,7 +10,7 @@ def detection_f1(centroids: Num[np.ndarray, "images classes 5"]) -> Float64[np.n
     A nucleus found as another class is missed in its own class and extra in the other: 2 tp over the numbers of true
     and predicted nuclei of the class. For all nuclei as one class it is the detection quality of the source.
     Pairs are as many as there can be within the radius; HoVer-Net's code makes fewer, so that its figures for the same
-    prediction are lower, by 0.05 and more (see evaluate.nuclei_centroids): do not set these beside those.
+    prediction are lower, by 0.05 and more (see evaluate.counting.nuclei_centroids): do not set these beside those.
     centroids[i, c] holds tp, fp_class, fn_class, fp, fn: pairs of the right class, pairs of another true class, pairs
     predicted as another class, and nuclei without a partner, predicted and true.
     Source: Graham et al., HoVer-Net, Medical Image Analysis 2019.

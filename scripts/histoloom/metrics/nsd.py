@@ -9,7 +9,7 @@ def nsd(boundary: Float[np.ndarray, "images classes 4"]) -> Float64[np.ndarray, 
 
     Near is within the tolerance that the config states (boundary_tolerance_um), the limit itself too. A class in truth
     or prediction only scores 0. boundary[i, c] holds boundary pixels, those near, the sum of their distances, and
-    whether the class is there; see evaluate.boundary for what a boundary is.
+    whether the class is there; see evaluate.counting.boundary for what a boundary is.
     Source: Nikolov et al., Clinically applicable segmentation of head and neck anatomy, J Med Internet Res 2021
     (surface Dice), counting boundary pixels instead of lengths of the contour.
 

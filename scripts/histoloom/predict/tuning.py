@@ -64,7 +64,7 @@ def count_pairs(
     """True positives, false positives, false negatives and sum of IoU of all nuclei as one class, by combination.
 
     Combinations that follow each other and differ in min_area_px alone are post-processed once. Where nobody annotated
-    nothing counts (see matching.pair_counts).
+    nothing counts (see evaluate.counting.matching.pair_counts).
     """
     counts = []
     for options, group in itertools.groupby(combinations, without_min_area):

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from histoloom import plugins
+from histoloom.class_names import check_classes
 from histoloom.errors import InputError
 from histoloom.files import atomic_folder, write_json, write_table
 from histoloom.formats.images import MAX_ID, write_image, write_instances
@@ -76,6 +77,7 @@ def write_prepared(
     for message in problems:
         tell(message)
     relative = [Path(os.path.relpath(folder, files.index.parent)) for folder in files.folders]
+    check_classes(dataset.classes)
     rows, totals, accept = [], Counter(), Acceptance(len(dataset.classes))
     with ExitStack() as stack:
         parts = [stack.enter_context(atomic_folder(folder)) for folder in files.folders]

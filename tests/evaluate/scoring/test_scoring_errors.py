@@ -243,6 +243,13 @@ def test_a_bad_table_of_groups(tmp_path, header, row, message):
     assert message in said(tmp_path, flags=[*ALL, "--groups", str(groups)])
 
 
+@pytest.mark.parametrize("mpp", ["-1", "0", "nan", "inf"])
+def test_a_resolution_that_is_no_length(tmp_path, mpp):
+    words = said(tmp_path, flags=[*ALL, "--mpp", mpp])
+    assert f"error: --mpp: {mpp}; expected micrometres per pixel, above 0" in words
+    assert "mend it, or leave it out" in words
+
+
 def test_truth_cannot_have_classes_from_a_table_and_from_masks(tmp_path):
     table = case.write_table(tmp_path / "t.csv", ("image", "id", "class"), [])
     words = said(tmp_path, flags=[*ALL, "--truth-table", str(table)])

@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
-from histoloom.evaluate.statistics.bootstrap import resample
+from histoloom.evaluate.scores import ImageScores, columns
+from histoloom.evaluate.statistics.bootstrap import estimate, resample
 from histoloom.evaluate.tables.fold_spread import SPREAD_COLUMNS, spread_rows
-from histoloom.evaluate.tables.strata import STRATA_COLUMNS, strata_rows
+from histoloom.evaluate.tables.strata import STRATA_COLUMNS, strata_rows, stratum_means
 from tests.evaluate.tables.made_counts import CLASSES, made_counts
 
 NAN = np.nan
@@ -46,6 +47,30 @@ def test_strata_weighted_by_their_images_make_the_mean_of_all():
     rows = strata_of(made_counts(scores, "abcda", strata=["x", "y", "y", "x", "y"]))
     total = sum(row["mean"] * row["images"] for row in rows.values()) / sum(row["images"] for row in rows.values())
     assert total == pytest.approx(np.nanmean(scores))
+
+
+@pytest.mark.parametrize("name", ["mean", "b"])
+def test_each_stratum_has_what_estimate_says_of_its_images_when_all_others_are_undefined(name):
+    # Groups reach over strata; "skin" has one group, "bone" no value, and one class has no value in "colon".
+    rng = np.random.default_rng(1)
+    group = rng.integers(0, 7, 60)
+    strata = np.array(["", "lung", "colon", "skin", "bone"])[np.where(group == 6, 3, rng.integers(0, 3, 60))]
+    strata[:2] = "bone"
+    values = {each: np.where(rng.random(60) < 0.2, NAN, rng.random(60)) for each in ("a", "b")}
+    values["a"][strata == "colon"] = NAN
+    for each in values.values():
+        each[strata == "bone"] = NAN
+    scores = ImageScores(tuple(map(str, range(60))), group, tuple(strata.tolist()), values)
+    classes, drawn = ("background", "a", "b"), resample("abcdefg", 500, rng)
+    found = stratum_means(scores, name, classes, drawn)
+    assert list(found) == ["", "bone", "colon", "lung", "skin"]
+    for stratum, one in found.items():
+        own = np.where((strata == stratum)[:, None], columns(scores, name, classes), NAN)
+        expected = estimate(own, group, drawn.weights)
+        assert (one.images, one.groups) == (expected.images, expected.groups)
+        # The last bit may differ, since the order of additions within a product is not ours.
+        numbers = [(each.mean, each.low, each.high) for each in (one, expected)]
+        np.testing.assert_allclose(*numbers, rtol=0, atol=1e-14)
 
 
 def test_a_dataset_without_strata_has_no_rows_and_images_without_one_are_a_stratum_of_their_own():

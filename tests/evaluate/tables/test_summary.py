@@ -6,9 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from histoloom.class_names import check_classes
 from histoloom.errors import InputError
 from histoloom.evaluate.counting.stored_counts import Counts
-from histoloom.evaluate.scores import check_classes, class_scores, image_scores
+from histoloom.evaluate.scores import class_scores, image_scores
 from histoloom.evaluate.statistics.averaging import agreements, pooled, tissue_means
 from histoloom.evaluate.statistics.bootstrap import estimate, group_totals, interval, resample
 from histoloom.evaluate.tables.comparison import comparison_rows, paired_difference
@@ -170,7 +171,7 @@ def test_summary_rows_name_kind_averaging_and_counts():
     assert "pooled" in rows[7][10]
     others = dict.fromkeys(row[3] for row in rows[8:])
     assert list(others) == [
-        f"area_fraction@{name}" for name in ("r2", "concordance", "bias", "lower_limit", "upper_limit")
+        f"area_fraction@{name}" for name in ("truth", "r2", "concordance", "bias", "lower_limit", "upper_limit")
     ]
 
 

@@ -61,7 +61,7 @@ class CountSettings:
 def count_arrays(
     truth: Truth, predicted: Prediction, n_classes: int, facts: Sequence[str], settings: CountSettings
 ) -> dict[str, Num[np.ndarray, "rows columns"]]:
-    """Count the facts named in `facts`, which must be among evaluate.facts.FACTS.
+    """Count the facts named in `facts`, which must be among evaluate.counting.facts.FACTS.
 
     What the image has no nuclei or no probabilities for is all zero, so that it has no say in any score.
     Raises ValueError for maps of different sizes, for classes that do not exist and for a nucleus without a class.
@@ -91,16 +91,32 @@ def distance_unit(mpps: Sequence[float | None]) -> str:
     return "um" if mpps and all(mpps) else "px"
 
 
-def size_names(edges_um2: Sequence[float]) -> tuple[str, ...]:
-    """What the ranges of nucleus areas are called.
+def size_names(edges_um2: Sequence[float], unit: str) -> tuple[str, ...]:
+    """What the ranges of nucleus areas are called; where images do not state their resolution that is said too.
 
-    >>> size_names([20, 50])
+    >>> size_names([20, 50], "um")
     ('under 20 µm²', '20 to 50 µm²', '50 µm² and more')
+    >>> size_names([20], "px")
+    ('under 20 µm² (320 px at 0.25 µm)', '20 µm² (320 px at 0.25 µm) and more')
     """
     if not edges_um2:
         return ("all",)
-    between = (f"{low:g} to {high:g} µm²" for low, high in itertools.pairwise(edges_um2))
-    return f"under {edges_um2[0]:g} µm²", *between, f"{edges_um2[-1]:g} µm² and more"
+    edges = [f"{edge:g} µm²" + _assumed(edge, 2) * (unit == "px") for edge in edges_um2]
+    between = (f"{low.removesuffix(' µm²')} to {high}" for low, high in itertools.pairwise(edges))
+    return f"under {edges[0]}", *between, f"{edges[-1]} and more"
+
+
+def length_names(lengths_um: Sequence[float], unit: str) -> tuple[str, ...]:
+    """What lengths in µm are called, said as pixels too where images do not state their resolution.
+
+    >>> length_names([2, 3], "um"), length_names([3], "px")
+    (('2 µm', '3 µm'), ('3 µm (12 px at 0.25 µm)',))
+    """
+    return tuple(f"{each:g} µm" + _assumed(each, 1) * (unit == "px") for each in lengths_um)
+
+
+def _assumed(value: float, power: int) -> str:
+    return f" ({value / ASSUMED_MPP**power:g} px at {ASSUMED_MPP} µm)"
 
 
 def _nuclei(

@@ -7,7 +7,13 @@ import numpy as np
 import pandas as pd
 
 from histoloom.errors import InputError
-from histoloom.evaluate.counting.image_counts import CountSettings, count_arrays, distance_unit, size_names
+from histoloom.evaluate.counting.image_counts import (
+    CountSettings,
+    count_arrays,
+    distance_unit,
+    length_names,
+    size_names,
+)
 from histoloom.evaluate.counting.stored_counts import IMAGE_COLUMNS, Counts
 from histoloom.evaluate.scoring.known_images import Known
 from histoloom.evaluate.scoring.listing import paired
@@ -67,7 +73,8 @@ def count_side(
         rows.append((0, name, known[name].group, known[name].stratum))
     images = pd.DataFrame(rows, columns=list(IMAGE_COLUMNS))
     stacked = {fact: np.stack([each[fact] for each in found]) for fact in found[0]}
-    return Counts(*labels, images, stacked, unit, size_names(lengths.nucleus_sizes_um2))
+    near = length_names([lengths.boundary_tolerance_um, lengths.detection_radius_um], unit)
+    return Counts(*labels, images, stacked, unit, size_names(lengths.nucleus_sizes_um2, unit), near)
 
 
 def _read(

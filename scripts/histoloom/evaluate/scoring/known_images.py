@@ -31,6 +31,11 @@ def known_images(
     not empty win. `strata` is an array of texts in the order of `names`, as PanNuke's types.npy.
     Raises InputError for images that the table lacks, other columns, a bad mpp, and strata of another length.
     """
+    if mpp is not None and not _is_length(mpp):
+        raise InputError(
+            f"--mpp: {mpp:g}; expected micrometres per pixel, above 0, such as 0.25; mend it, or leave it out to "
+            "measure in pixels"
+        )
     tissues = _tissues(strata, len(names)) if strata else [""] * len(names)
     rows = _rows(table) if table else {}
     if table and (missing := [name for name in names if key(name) not in rows]):
@@ -50,9 +55,13 @@ def _known(name: str, row: dict[str, str], tissue: str, mpp: float | None, table
         value = float(cell) if cell else mpp
     except ValueError:
         value = math.nan
-    if value is not None and not (math.isfinite(value) and value > 0):
+    if value is not None and not _is_length(value):
         raise InputError(f"{table}: mpp of '{name}' is '{cell}'; expected micrometres per pixel, such as 0.25; mend it")
     return Known(row.get("group") or name, row.get("stratum") or tissue, value)
+
+
+def _is_length(value: float) -> bool:
+    return math.isfinite(value) and value > 0
 
 
 def _rows(path: Path) -> dict[str, dict[str, str]]:

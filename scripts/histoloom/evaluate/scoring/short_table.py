@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from histoloom.evaluate.scores import ALL, FOREGROUND, MEAN
+from histoloom.class_names import ALL, FOREGROUND, MEAN
 from histoloom.evaluate.tables.summary import SUMMARY_COLUMNS
 
 METRIC, CLASS, ARCHITECTURE, LOW = (SUMMARY_COLUMNS.index(name) for name in ("metric", "class", "architecture", "low"))

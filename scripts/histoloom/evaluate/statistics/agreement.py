@@ -62,6 +62,22 @@ def concordance(
     return _divided(both - spread.difference, np.where(both > 0, both + spread.bias**2, 0))
 
 
+def truth_mean(
+    truth: Float64[np.ndarray, " images"],
+    predicted: Float64[np.ndarray, " images"],
+    weights: Float64[np.ndarray, "resamples images"],
+) -> Float64[np.ndarray, " resamples"]:
+    """Mean of the true values: what the others are to be read beside, such as the prevalence of a class.
+
+    >>> truth_mean(np.array([1.0, 2, 3]), np.array([1.0, 2, 4]), np.ones((1, 3)))
+    array([2.])
+    """
+    defined = ~(np.isnan(truth) | np.isnan(predicted))
+    known = np.where(defined, weights, 0.0)
+    drawn = _spread(truth, predicted, weights).drawn  # NaN where the others are
+    return np.where(np.isnan(drawn), np.nan, _divided(known @ np.where(defined, truth, 0.0), known.sum(axis=1)))
+
+
 def bias(
     truth: Float64[np.ndarray, " images"],
     predicted: Float64[np.ndarray, " images"],

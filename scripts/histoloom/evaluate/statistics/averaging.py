@@ -6,12 +6,11 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float64, Int64, Num
 
+from histoloom.class_names import FOREGROUND, MEAN
 from histoloom.evaluate.counting.confusion import foreground
 from histoloom.evaluate.counting.facts import ANY, CONFUSION, PAIRS
 from histoloom.evaluate.counting.stored_counts import Counts
 from histoloom.evaluate.scores import (
-    FOREGROUND,
-    MEAN,
     by_image,
     class_scores,
     columns,
@@ -20,11 +19,12 @@ from histoloom.evaluate.scores import (
     image_scores,
     row_means,
 )
-from histoloom.evaluate.statistics.agreement import bias, concordance, lower_limit, r2, upper_limit
+from histoloom.evaluate.statistics.agreement import bias, concordance, lower_limit, r2, truth_mean, upper_limit
 from histoloom.evaluate.statistics.bootstrap import Estimate, Resampling, estimate, interval
 from histoloom.metrics.pq import pq
 
 AGREEMENTS = {
+    "truth": (truth_mean, "mean of the true values: for areas, the prevalence of the class"),
     "r2": (r2, "coefficient of determination of the truth's values by the predicted ones, in (-inf, 1]"),
     "concordance": (concordance, "Lin's concordance correlation of truth and prediction, in [-1, 1]"),
     "bias": (bias, "mean of predicted minus true values (Bland-Altman)"),

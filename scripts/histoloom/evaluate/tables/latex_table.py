@@ -4,9 +4,9 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from histoloom.class_names import ALL, FOREGROUND, MEAN
 from histoloom.errors import InputError
 from histoloom.evaluate.direction import has_better_side, is_lower_better
-from histoloom.evaluate.scores import ALL, FOREGROUND, MEAN
 
 KINDS = {
     "model": "Models",

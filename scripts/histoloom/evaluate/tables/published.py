@@ -4,9 +4,10 @@ import math
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
+from histoloom.class_names import ALL, FOREGROUND, MEAN
 from histoloom.errors import InputError
 from histoloom.evaluate.direction import AVERAGING
-from histoloom.evaluate.scores import ALL, FOREGROUND, MEAN, definition
+from histoloom.evaluate.scores import definition
 from histoloom.evaluate.statistics.averaging import TISSUE_MEANS
 from histoloom.evaluate.tables.summary import SUMMARY_COLUMNS
 from histoloom.plugins import names, suggestion

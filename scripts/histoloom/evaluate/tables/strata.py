@@ -3,10 +3,11 @@
 from collections.abc import Iterator, Sequence
 
 import numpy as np
+from jaxtyping import Float64, Int64
 
 from histoloom.evaluate.counting.stored_counts import Counts
 from histoloom.evaluate.scores import ImageScores, columns, image_scores
-from histoloom.evaluate.statistics.bootstrap import Estimate, Resampling, estimate
+from histoloom.evaluate.statistics.bootstrap import Estimate, Resampling, group_totals, interval, mean_of_columns
 from histoloom.evaluate.tables.summary import cells
 
 STRATA_COLUMNS = (
@@ -44,10 +45,34 @@ def stratum_means(
     then those of every other table. A resample without any of its groups is left out.
     Source: Rao and Wu, Resampling inference with complex survey data, JASA 1988, for means of a part of the sample.
     """
-    of_image = np.array(scores.stratum, dtype=str)
+    strata, of_image = np.unique(np.array(scores.stratum, dtype=str), return_inverse=True)
+    if strata.tolist() == [""]:
+        return {}
     values = columns(scores, name, classes)
-    strata = sorted(set(scores.stratum))
+    totals = _totals(values, scores.group * len(strata) + of_image, len(resampling.groups), len(strata))
+    # One product for all strata: reading the weights takes longer than multiplying them.
+    drawn = np.moveaxis(np.tensordot(resampling.weights, totals, axes=1), 2, 0)
+    images = np.bincount(of_image, weights=(~np.isnan(values)).any(axis=1), minlength=len(strata))
     return {
-        stratum: estimate(np.where((of_image == stratum)[:, None], values, np.nan), scores.group, resampling.weights)
-        for stratum in (strata if strata != [""] else [])
+        str(stratum): _estimate(totals[:, :, place], drawn[place], int(images[place]))
+        for place, stratum in enumerate(strata)
     }
+
+
+def _totals(
+    values: Float64[np.ndarray, "images columns"], cell: Int64[np.ndarray, " images"], groups: int, strata: int
+) -> Float64[np.ndarray, "{groups} 2 {strata} columns"]:
+    """Sums of the defined values, and how many these are, of each group's images of each stratum (its cell)."""
+    both = np.stack(group_totals(values, cell, groups * strata))
+    return np.moveaxis(both.reshape(2, groups, strata, -1), 0, 1)
+
+
+def _estimate(
+    totals: Float64[np.ndarray, "groups 2 columns"], drawn: Float64[np.ndarray, "resamples 2 columns"], images: int
+) -> Estimate:
+    """What bootstrap.estimate gives of the images of one stratum, from totals instead of values."""
+    groups = int((totals[:, 1] > 0).any(axis=1).sum())
+    sums, counts = totals.sum(axis=0)
+    mean = mean_of_columns(sums[None], counts[None])[0]
+    low, high = interval(mean_of_columns(drawn[:, 0], drawn[:, 1])) if groups > 1 else (np.nan, np.nan)
+    return Estimate(float(mean), low, high, images, groups)

@@ -4,9 +4,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 
+from histoloom.class_names import ALL, FOREGROUND, MEAN
 from histoloom.evaluate.counting.facts import CONFUSION, FACTS, NUCLEI, PAIRS
 from histoloom.evaluate.counting.stored_counts import Counts
-from histoloom.evaluate.scores import ALL, FOREGROUND, MEAN, class_scores, definition, fact
+from histoloom.evaluate.scores import can_be_pooled, class_scores, definition, fact
 from histoloom.evaluate.statistics.averaging import (
     AGREEMENTS,
     TISSUE_MEANS,
@@ -75,9 +76,9 @@ def estimates(
 ) -> Iterator[tuple[str, str, Estimate, str]]:
     """Give (metric as tables name it, class, estimate, definition), metric by metric, agreement over images last."""
     for metric in metrics:
-        text = f"{definition(metric)}{_in_unit(metric, counts.unit)}"
+        text = f"{definition(metric)}{_with_lengths(metric, counts)}"
         yield from _rows(metric, image_means(counts, metric, classes, resampling), metric, text, IMAGE_MEAN)
-        if FACTS[fact(metric)].adds_up:
+        if can_be_pooled(metric):
             found = pooled(counts, metric, classes, resampling)
             yield from _rows(f"{metric}@pooled", found, metric, text, POOLED)
         for averaging, rule in TISSUE_MEANS.items() if metric == "pq" else ():
@@ -129,7 +130,9 @@ def _rows(
     return ((name, each, result, described(metric, each, text, averaging)) for each, result in found.items())
 
 
-def _in_unit(metric: str, unit: str) -> str:
-    """The unit of a distance, which differs between datasets and so cannot stand in the metric's own sentence."""
-    lengths = fact(metric) == "hausdorff" or metric == "asd"
-    return f" (here in {'µm' if unit == 'um' else 'pixels'})" if lengths else ""
+def _with_lengths(metric: str, counts: Counts) -> str:
+    """The unit and lengths of a metric, which differ between datasets and so cannot stand in its own sentence."""
+    if fact(metric) == "hausdorff" or metric == "asd":
+        return f" (here in {'µm' if counts.unit == 'um' else 'pixels'})"
+    asked = {"boundary": 0, "centroids": 1}.get(fact(metric))
+    return f" (within {counts.lengths[asked]})" if asked is not None and counts.lengths else ""

@@ -9,9 +9,11 @@ from typing import Any
 import numpy as np
 from jaxtyping import Int64
 
+from histoloom.class_names import ALL
 from histoloom.errors import InputError
 from histoloom.evaluate.counting.confusion import confusion_matrix
-from histoloom.evaluate.scores import ALL, CONFUSION, class_scores, fact
+from histoloom.evaluate.counting.facts import CONFUSION
+from histoloom.evaluate.scores import class_scores, fact
 from histoloom.formats.images import read_mask
 from histoloom.plugins import suggestion
 from histoloom.predict.probabilities import read_probabilities

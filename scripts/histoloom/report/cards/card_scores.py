@@ -1,9 +1,9 @@
 """The parts of a model card that say how good a model is: scores, comparisons, strata, spread over folds, costs."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from histoloom.report.cards.card_blocks import Facts, Part, Table, Text
-from histoloom.report.cards.card_sources import CardSources, interval_text
+from histoloom.report.cards.card_sources import CardSources, Row, interval_text
 from histoloom.report.front.costs import cost_of
 from histoloom.report.front.front_page import shared_definition
 from histoloom.report.front.verdict import KINDS, MODEL, PUBLISHED, Score, ranked
@@ -84,9 +84,9 @@ def strata_part(sources: CardSources) -> Part:
     metric, class_name = sources.headline
     rows = sorted(sources.own_rows(sources.strata), key=lambda row: float(row["mean"] or "inf"))
     if not rows:
-        return Part(
-            "By stratum", (Text("The dataset does not say which stratum (such as the tissue) an image is of."),)
-        )
+        lacking = f"{metric} of {class_name} was not scored by stratum."
+        unknown = "The dataset does not say which stratum (such as the tissue) its test images are of."
+        return Part("By stratum", (Text(lacking if sources.tested_strata else unknown),))
     heads = ("stratum", "mean", "95 % interval", "images", "groups")
     cells = tuple((row["stratum"], *_numbers(row), row["images"], row["groups"]) for row in rows)
     return Part("By stratum", (Table(f"{metric} of {class_name}, lowest first", heads, cells),))
@@ -97,7 +97,7 @@ def spread_part(sources: CardSources) -> Part:
     metric, class_name = sources.headline
     rows = sources.own_rows(sources.spread)
     if not rows or int(rows[0]["folds"]) < 2:
-        return Part("Spread over folds", (Text("There was one fold, so the spread is not known."),))
+        return Part("Spread over folds", (Text(f"{_too_few_folds(sources, rows)}, so the spread is not known."),))
     heads = ("folds", "mean of the folds", "standard deviation", "least", "most")
     cells = tuple(
         (row["folds"], *(number(_value(row[name])) for name in ("mean", "sd", "least", "most"))) for row in rows
@@ -142,6 +142,17 @@ def summary_sentences(sources: CardSources) -> Iterator[str]:
             f"Beside the best baseline, {floor.architecture} ({number(floor.mean)}): "
             f"{number(difference.difference, signed=True)}, {difference.judgement}."
         )
+
+
+def _too_few_folds(sources: CardSources, rows: Sequence[Row]) -> str:
+    score, trained = " of ".join(sources.headline), len(sources.histories)
+    if trained == 1:
+        return "There was one fold"
+    if not rows:
+        return f"{score} was not scored fold by fold"
+    if rows[0]["folds"] == "0":
+        return f"{score} is undefined in each of {trained} folds"
+    return f"{score} is defined in one of {trained} folds alone"
 
 
 def _of_headline(sources: CardSources) -> list[Score]:

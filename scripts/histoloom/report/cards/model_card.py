@@ -190,7 +190,7 @@ def _command(sources: CardSources) -> str:
             f"--model {fold}/model.pt",
             f"--index {folder}/prepared/index.csv --folds {folder}/folds.csv --fold 0 --part test",
             " ".join(words),
-            "--probabilities probabilities --maps maps",
+            "--probabilities probabilities --maps maps --cost cost.json",
         ]
     )
 

@@ -1,5 +1,6 @@
 """Which images the pictures show: the worst, the median and the best by a rule that the pictures state."""
 
+import csv
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ COLUMNS = ("rank", "name", "folds", "metric", "class", "score")  # of the table 
 MODEL = "model"
 RANKS = ("worst", "median", "best")
 AVERAGING = "@"  # what follows says how images are averaged, which no single image has
+Score = tuple[str, int, float]  # name of an image, fold that tested it, score
 
 
 @dataclass(frozen=True)
@@ -72,7 +74,11 @@ def chosen(path: Path, ranking: Ranking, count: int) -> tuple[list[Choice], str]
 
     Raises InputError where no image has a defined score.
     """
-    scores = read_scores(path, ranking)
+    return chosen_of(read_scores(path, ranking), ranking, count, path)
+
+
+def chosen_of(scores: Sequence[Score], ranking: Ranking, count: int, path: Path) -> tuple[list[Choice], str]:
+    """The same of scores that were read from `path` before, of the ranking's architecture, metric and class."""
     choices = choose(scores, count, ranking.is_lower_better)
     if not choices:
         raise InputError(
@@ -82,24 +88,34 @@ def chosen(path: Path, ranking: Ranking, count: int) -> tuple[list[Choice], str]
     return choices, ranking.rule(len(by_name(scores)))
 
 
-def read_scores(path: Path, ranking: Ranking) -> list[tuple[str, int, float]]:
-    """Name, fold and score of each image in a scores.csv; NaN where the score is undefined.
+def read_scores(path: Path, ranking: Ranking) -> list[Score]:
+    """Name, fold and score of each image in a scores.csv; see `scores_of_models`."""
+    return scores_of_models(path, ranking.metric, ranking.class_name, [ranking.architecture])[ranking.architecture]
 
-    Of `pq@pannuke` an image's score is its pq: what follows the @ is about many images.
-    Raises InputError for a metric that the table does not have.
+
+def scores_of_models(path: Path, metric: str, class_name: str, models: Iterable[str]) -> dict[str, list[Score]]:
+    """Name, fold and score of each image in a scores.csv, by model; NaN where the score is undefined.
+
+    Of `pq@pannuke` an image's score is its pq: what follows the @ is about many images. The table is read row by row:
+    it has one for each model, image and class, of which few are wanted.
+    Raises InputError where there is no table, or not such a metric in it.
     """
-    rows = read_table(path)
-    metric = ranking.metric.partition(AVERAGING)[0]
-    if rows and metric not in rows[0]:
-        raise InputError(
-            f"{path}: no column '{metric}'; {suggestion(metric, list(rows[0]))}; add it to evaluate.metrics"
+    if not path.is_file():
+        raise InputError(f"{path}: no such table; it is written by summarise_scores.py; run the workflow again")
+    found: dict[str, list[Score]] = {model: [] for model in models}
+    metric = metric.partition(AVERAGING)[0]
+    with path.open(newline="", encoding="utf-8") as file:
+        rows = csv.reader(file)
+        header = next(rows, [])
+        if metric not in header:
+            raise InputError(f"{path}: no column '{metric}'; {suggestion(metric, header)}; add it to evaluate.metrics")
+        model, of_class, name, fold, score = (
+            header.index(column) for column in ("architecture", "class", "name", "fold", metric)
         )
-    wanted = (ranking.architecture, ranking.class_name)
-    return [
-        (row["name"], int(row["fold"]), float(row[metric] or "nan"))
-        for row in rows
-        if (row["architecture"], row["class"]) == wanted
-    ]
+        for row in rows:
+            if row[of_class] == class_name and row[model] in found:
+                found[row[model]].append((row[name], int(row[fold]), float(row[score] or "nan")))
+    return found
 
 
 def leader(summary: Sequence[Mapping[str, str]], metric: str, class_name: str, among: Collection[str]) -> str:
@@ -122,7 +138,7 @@ def leader(summary: Sequence[Mapping[str, str]], metric: str, class_name: str, a
     return min(means)[1]
 
 
-def choose(scores: Iterable[tuple[str, int, float]], count: int, lower_is_better: bool = False) -> list[Choice]:
+def choose(scores: Iterable[Score], count: int, lower_is_better: bool = False) -> list[Choice]:
     """Choose `count` worst, median and best images of (name, fold, score), by score, then name.
 
     An image that several folds tested is one image; its score is the mean over them, as in the tables. The median
@@ -139,7 +155,7 @@ def choose(scores: Iterable[tuple[str, int, float]], count: int, lower_is_better
     ]
 
 
-def by_name(scores: Iterable[tuple[str, int, float]]) -> dict[str, dict[int, float]]:
+def by_name(scores: Iterable[Score]) -> dict[str, dict[int, float]]:
     """The defined scores of each image, by fold."""
     found: dict[str, dict[int, float]] = defaultdict(dict)
     for name, fold, score in scores:

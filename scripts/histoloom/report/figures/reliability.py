@@ -44,9 +44,9 @@ def draw_reliability(
 ) -> Figure:
     """Draw a panel for all foreground and one for each foreground class, with a curve for each architecture.
 
-    `probabilities` are the summed facts by architecture (see evaluate.probability_histogram). A point stands at the
-    mean probability of a bin's pixels and at the share of them that is of the class; the counts have a logarithmic
-    axis, since most pixels are sure.
+    `probabilities` are the summed facts by architecture (see evaluate.counting.probability_histogram). A point stands
+    at the mean probability of a bin's pixels and at the share of them that is of the class; the counts have a
+    logarithmic axis, since most pixels are sure.
 
     Source: Niculescu-Mizil and Caruana, Predicting good probabilities with supervised learning, ICML 2005.
     """

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from histoloom.class_names import MEAN
 from histoloom.evaluate.direction import has_better_side, is_lower_better
-from histoloom.evaluate.scores import MEAN
 from histoloom.evaluate.statistics.bootstrap import Resampling, estimate, group_totals, mean_of_columns, resample
 from histoloom.evaluate.statistics.significance import holm, wilcoxon
 from histoloom.evaluate.tables.comparison import group_means, p_cell
@@ -114,7 +114,7 @@ def compare_runs(first: Run, second: Run, resamples: int, seed: int) -> RunCompa
             for dataset in first.scores
             if dataset in second.scores
             for change in score_changes(
-                first.scores[dataset], second.scores[dataset], second.classes[dataset], resamples, seed
+                first.scores[dataset], second.scores[dataset], _averaged(first, second, dataset), resamples, seed
             )
         ),
         unpaired=tuple(_unpaired(first, second)),
@@ -138,12 +138,12 @@ def code_changes(first: Run, second: Run) -> Iterator[str]:
 
 
 def score_changes(
-    first: pd.DataFrame, second: pd.DataFrame, classes: Sequence[str], resamples: int, seed: int
+    first: pd.DataFrame, second: pd.DataFrame, averaged: Sequence[str], resamples: int, seed: int
 ) -> list[ScoreChange]:
     """Compare two tables of scores of one dataset, as `read_scores` gives them, for every model that both have.
 
-    Images are paired by name, and belong to the groups of the second table. `classes` are the dataset's, background
-    first.
+    Images are paired by name, and belong to the groups of the second table. `averaged` are the classes that the class
+    "mean" is over in both; without any it is left out.
     """
     resampling = resample(second["group"], resamples, np.random.default_rng(seed))
     metrics = [column for column in second if column not in KEYS and column in first]
@@ -155,7 +155,7 @@ def score_changes(
             first[first["architecture"] == architecture],
             second[second["architecture"] == architecture],
             metrics,
-            classes,
+            averaged,
             resampling,
         )
     ]
@@ -163,14 +163,14 @@ def score_changes(
 
 
 def _changes_of(
-    first: pd.DataFrame, second: pd.DataFrame, metrics: Sequence[str], classes: Sequence[str], resampling: Resampling
+    first: pd.DataFrame, second: pd.DataFrame, metrics: Sequence[str], averaged: Sequence[str], resampling: Resampling
 ) -> Iterator[ScoreChange]:
     old, new = _by_image(first, metrics), _by_image(second, metrics)
     groups = second.drop_duplicates("name").set_index("name")["group"]
     dataset, architecture = second["dataset"].iloc[0], second["architecture"].iloc[0]
-    for name in (name for name in new if name in old):
+    for name in (name for name in new if name in old and (averaged or name != MEAN)):
         images = new[name].index.intersection(old[name].index)
-        parts = classes[1:] if name == MEAN else [name]
+        parts = averaged if name == MEAN else [name]
         group = np.searchsorted(resampling.groups, groups.loc[images].to_numpy(str)).astype(np.int64)
         for metric in metrics:
             columns = [np.stack([run[part][metric].reindex(images) for part in parts], axis=1) for run in (old, new)]
@@ -223,13 +223,23 @@ def _unpaired(first: Run, second: Run) -> Iterator[str]:
             yield f"only {run.place} has scores of {dataset}"
         for dataset in (name for name in run.scores if name in other.scores):
             mine, theirs = run.scores[dataset], other.scores[dataset]
-            for column, noun in (("architecture", "model"), ("name", "image")):
-                yield from _only(set(mine[column]) - set(theirs[column]), noun, dataset, run.place)
-            yield from _only({*mine.columns} - {*theirs.columns}, "metric", dataset, run.place)
+            for column, nouns in (("architecture", "models"), ("name", "images")):
+                yield from _only(set(mine[column]) - set(theirs[column]), nouns, dataset, run.place)
+            yield from _only({*mine.columns} - {*theirs.columns}, "metrics", dataset, run.place)
+            yield from _only({*run.classes[dataset]} - {*other.classes[dataset]}, "classes", dataset, run.place)
+    for dataset in (name for name in first.scores if name in second.scores):
+        if not _averaged(first, second, dataset):
+            yield f"class {MEAN} of {dataset}: over other classes in each run, so not compared"
 
 
-def _only(names: set[str], noun: str, dataset: str, place: str) -> Iterator[str]:
+def _averaged(first: Run, second: Run, dataset: str) -> tuple[str, ...]:
+    """The classes that "mean" is over: all but background, or none where they are not the same in both runs."""
+    old, new = first.classes[dataset][1:], second.classes[dataset][1:]
+    return new if {*new} == {*old} else ()
+
+
+def _only(names: set[str], nouns: str, dataset: str, place: str) -> Iterator[str]:
     if names:
         shown = sorted(names)
         more = f" and {len(shown) - 3} more" if len(shown) > 3 else ""
-        yield f"{noun}s of {dataset} that only {place} has: {', '.join(shown[:3])}{more}"
+        yield f"{nouns} of {dataset} that only {place} has: {', '.join(shown[:3])}{more}"
