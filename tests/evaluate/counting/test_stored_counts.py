@@ -83,7 +83,8 @@ def test_a_file_without_confusion_matrices_is_named(tmp_path, facts):
     path = tmp_path / "c.npz"
     images = {name: made.images[name].to_numpy() for name in ("fold",)}
     texts = {name: made.images[name].to_numpy(np.str_) for name in ("name", "group", "stratum")}
-    about = {"dataset": "lab", "architecture": "unet", "unit": "px", "size_names": np.array([], np.str_)}
+    none = np.array([], np.str_)
+    about = {"dataset": "lab", "architecture": "unet", "unit": "px", "size_names": none, "lengths": none}
     np.savez(path, **about, **images, **texts, **{f"fact_{name}": each for name, each in facts.items()})
     with pytest.raises(InputError, match=r"c\.npz: cannot be read"):
         read_counts([path], 2)

@@ -29,8 +29,8 @@ class Counts:
     """The stored facts of one architecture on one dataset: one entry for each image and fold that predicted it.
 
     `facts` maps names of evaluate.counting.facts.FACTS to arrays of images, rows and columns. Distances are in `unit`,
-    "um" or "px"; `size_names` say which areas the rows of the fact `sizes` are of, `lengths` how far off a boundary that
-    counts as near and a centroid that is paired lie at most.
+    "um" or "px"; `size_names` say which areas the rows of the fact `sizes` are of, `lengths` how far a boundary that
+    counts as near and a centroid that is paired lie off at most.
     """
 
     dataset: str
