@@ -104,6 +104,7 @@ def test_lack_of_memory_in_prediction_is_told_with_its_batch_size(monkeypatch, t
         "model": "model.pt", "index": "index.csv", "folds": "folds.csv", "fold": 0, "part": "test", "overlap": 4,
         "window": "gaussian", "batch-size": batch_size, "precision": "float32",
         "probabilities": tmp_path / "probabilities", "maps": tmp_path / "maps",
+        "cost": tmp_path / "cost.json",
     }  # fmt: skip
     words = [word for flag, value in flags.items() for word in (f"--{flag}", str(value))]
     monkeypatch.setattr(sys, "argv", ["predict_images.py", *words])

@@ -1,5 +1,6 @@
 """The script that predicts the images of a part writes probabilities and instance maps as bytes, or nothing at all."""
 
+import json
 import runpy
 import sys
 from pathlib import Path
@@ -55,6 +56,7 @@ def predict_script(study, overlap, monkeypatch, models=("model.pt",), **more):
         "precision": "float32",
         "probabilities": study / "probabilities",
         "maps": study / "maps",
+        "cost": study / "cost.json",
         **more,
     }
     words = [word for flag, value in flags.items() for word in (f"--{flag}", str(value))]
@@ -68,6 +70,11 @@ def test_script_writes_bytes_on_the_native_grid(study, monkeypatch):
     probabilities = read_probabilities(study / "probabilities" / "a.npy", 2)
     assert probabilities.shape == (40, 50, 2)
     assert np.isin(probabilities.astype(int).sum(axis=2), (254, 255, 256)).all()
+    told = json.loads((study / "cost.json").read_text())
+    assert (told["device"], told["mpp"]) == ("cpu", None)
+    assert told["pixels"] == 40 * 50
+    assert told["seconds"] > 0
+    assert told["parameters"] > 0
     assert list((study / "maps").iterdir()) == []
 
 
