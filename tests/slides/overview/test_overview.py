@@ -9,6 +9,8 @@ from matplotlib.patches import Rectangle
 from matplotlib.text import Text
 from PIL import Image
 
+from histoloom.report.figures.panel_rows import drawable
+from histoloom.report.figures.scale_bar import round_length
 from histoloom.report.figures.style import DOTS_PER_INCH, save
 from histoloom.slides.band_store import BandStore, Grid
 from histoloom.slides.class_colours import colours_of
@@ -18,10 +20,8 @@ from histoloom.slides.overview.drawing import (
     DENSITY_COLOURS,
     Overview,
     draw_overview,
-    drawable,
     drawn_classes,
     drawn_density,
-    round_length,
 )
 from tests.scripts_run import outcome
 from tests.slides.made_slides import MadeTissue, write_pyramid

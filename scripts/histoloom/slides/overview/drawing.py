@@ -8,12 +8,14 @@ import cv2
 import matplotlib
 import numpy as np
 from jaxtyping import Bool, Float, Float64, UInt8
-from matplotlib import colormaps, font_manager
+from matplotlib import colormaps
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
 
+from histoloom.report.figures.panel_rows import drawable, shortened
+from histoloom.report.figures.scale_bar import round_length
 from histoloom.report.figures.style import DOTS_PER_INCH, INK, MUTED, SETTINGS, house_style
 from histoloom.report.overlays import LUMINANCE
 from histoloom.slides.class_colours import colours_of
@@ -29,7 +31,6 @@ GAP_PX, HEADER_PX, FOOTER_PX, LEGEND_ROW_PX, LEGEND_ENTRY_PX = 20, 84, 92, 34, 3
 FEWEST_PX = 900  # width of the page: the header of a narrow slide needs as much
 USUAL_PX = 1600  # a page of this width is read at its own size; letters of wider ones are larger
 LONGEST_NAME, LONGEST_CLASS = 60, 24
-ROUND = (1, 2, 5)  # a scale bar has one of these, times a power of ten
 BAR_SHARE = 0.2  # of the width of the slide, at most
 
 
@@ -71,7 +72,7 @@ def draw_overview(overview: Overview) -> Figure:
         panel.imshow(picture, interpolation="nearest", aspect="auto")
         panel.set_axis_off()
         left, top, _, _ = page.box(GAP_PX, 14 * page.scale, 0, 0)
-        figure.text(left, top, drawable(_shortened(overview.name, LONGEST_NAME)), va="top", weight="bold")
+        figure.text(left, top, drawable(shortened(overview.name, LONGEST_NAME)), va="top", weight="bold")
         figure.text(left, top - 32 * page.scale / page.height, drawable(overview.note), va="top", color=MUTED)
         _draw_scale_bar(figure, page, overview)
         _draw_legend(figure, page, overview.classes)
@@ -159,27 +160,6 @@ def drawn_colours(classes: Sequence[str]) -> UInt8[np.ndarray, "drawn 3"]:
     return np.concatenate([colours_of(classes), steps, np.array([[0] * 3, [255] * 3], np.uint8)])
 
 
-def round_length(longest_um: float) -> float:
-    """The largest 1, 2 or 5 times a power of ten, in µm, that is no longer than `longest_um`.
-
-    >>> round_length(730), round_length(2000), round_length(0.6)
-    (500.0, 2000.0, 0.5)
-    """
-    power = math.floor(math.log10(longest_um))
-    lengths = [float(f"{digit}e{exponent}") for exponent in (power - 1, power, power + 1) for digit in ROUND]
-    return max(length for length in lengths if length <= longest_um * (1 + 1e-9))
-
-
-def drawable(text: str) -> str:
-    """`text` with a � for each letter that the figure's font does not have.
-
-    >>> drawable("Präparat 7\\n切片")
-    'Präparat 7���'
-    """
-    font = font_manager.get_font(font_manager.findfont("DejaVu Sans"))
-    return "".join(letter if font.get_char_index(ord(letter)) else "\ufffd" for letter in text)
-
-
 def _without_small(mask: Bool[np.ndarray, "height width"]) -> Bool[np.ndarray, "height width"]:
     _, numbers, boxes, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=8)
     return mask & (boxes[:, cv2.CC_STAT_AREA] >= SMALLEST_OUTLINED_PX)[numbers]
@@ -207,7 +187,7 @@ def _draw_scale_bar(figure: Figure, page: _Page, overview: Overview) -> None:
 def _draw_legend(figure: Figure, page: _Page, classes: Sequence[str]) -> None:
     colours = colours_of(classes) / 255
     handles = [
-        Patch(facecolor=(*colour, TINT), edgecolor=colour, lw=2, label=drawable(_shortened(name, LONGEST_CLASS)))
+        Patch(facecolor=(*colour, TINT), edgecolor=colour, lw=2, label=drawable(shortened(name, LONGEST_CLASS)))
         for name, colour in zip(classes[1:], colours[1:], strict=True)
     ]
     place = (GAP_PX / page.width, 0)
@@ -223,8 +203,3 @@ def _draw_density_scale(figure: Figure, page: _Page, most: float) -> None:
     bar = figure.colorbar(scale, cax=panel, orientation="horizontal", label="nuclei per mm²")
     ticks = [0, most / 2, most] if most else [0]
     bar.set_ticks(ticks, labels=[f"{value:,.0f}" for value in ticks])
-
-
-def _shortened(text: str, longest: int) -> str:
-    half = (longest - 1) // 2
-    return text if len(text) <= longest else f"{text[:half]}…{text[-half:]}"
