@@ -58,7 +58,7 @@ def build_report(folder: Path) -> Path:
     (folder / "config.yaml").write_text(json.dumps(config))
     histories = write_epochs(folder / "results" / "ds" / "unet" / "fold0")
     scripts = ROOT / "scripts"
-    run(folder, scripts / "write_animations_page.py", "--animation", "results/ds/unet/fold0/epochs.gif", "--title",
+    run(folder, scripts / "write_animations_page.py", "--animation", "results/ds/unet/fold0/epochs.webp", "--title",
         HOSTILE, "--html", "epochs.html")  # fmt: skip
     run(folder, scripts / "write_table_page.py", "--table", "results/ds/summary.csv", "--title", HOSTILE, "--html",
         "table.html")  # fmt: skip
@@ -119,7 +119,8 @@ def write_epochs(fold: Path) -> Path:
     fold.mkdir(parents=True)
     frames = [Image.fromarray(np.roll(tissue(), place, axis=1)) for place in range(EPOCHS)]
     durations = [400] * (EPOCHS - 1) + [3000]
-    frames[0].save(fold / "epochs.gif", save_all=True, append_images=frames[1:], duration=durations)
+    for name in ("epochs.gif", "epochs.webp"):
+        frames[0].save(fold / name, save_all=True, append_images=frames[1:], duration=durations)
     write_csv(fold / "history.csv", [{"epoch": n, "steps": 9, "skipped_steps": 1} for n in range(EPOCHS)])
     return fold.relative_to(fold.parents[3]) / "history.csv"
 

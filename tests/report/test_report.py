@@ -231,12 +231,13 @@ def test_the_top_of_a_tall_page_can_be_reached(front):
 def test_animations_have_one_frame_per_epoch(report):
     found = 0
     for page in pages_in(report):
-        tags = re.findall(r'<img src="data:image/gif;base64,([A-Za-z0-9+/=]+)" data-frames="(\d+)"', page)
+        tags = re.findall(r'<img src="data:image/(?:gif|webp);base64,([A-Za-z0-9+/=]+)" data-frames="(\d+)"', page)
         for data, frames in tags:
             opened = Image.open(io.BytesIO(base64.b64decode(data)))
             durations = []
             for place in range(opened.n_frames):
                 opened.seek(place)
+                opened.load()  # of WebP only then the duration is this frame's
                 durations.append(opened.info["duration"])
             assert opened.n_frames == int(frames)
             assert opened.n_frames in epoch_counts(report)
