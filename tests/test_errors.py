@@ -1,17 +1,27 @@
-"""What a user can cause ends in a message, what we caused in a traceback."""
+"""What a user can cause ends in a message and a status, what we caused in a traceback."""
 
 import pytest
 
-from histoloom.errors import InputError, run
+from histoloom.errors import HeldError, InputError, StoppedError, run
 
 
-def test_an_input_error_ends_the_script_with_its_message_alone():
+def ended(error):
     def main():
-        raise InputError("a.png: is empty; expected an image; copy it again")
+        raise error("a.png: is empty; expected an image; copy it again")
 
     with pytest.raises(SystemExit) as end:
         run(main)
-    assert str(end.value) == "error: a.png: is empty; expected an image; copy it again"
+    return end.value.code
+
+
+def test_an_input_error_ends_the_script_with_its_message_alone():
+    assert ended(InputError) == "error: a.png: is empty; expected an image; copy it again"
+
+
+@pytest.mark.parametrize(("error", "word", "status"), [(HeldError, "error", 3), (StoppedError, "stopped", 75)])
+def test_what_is_to_be_told_apart_by_others_has_a_status_of_its_own(error, word, status, capsys):
+    assert ended(error) == status
+    assert capsys.readouterr().err == f"{word}: a.png: is empty; expected an image; copy it again\n"
 
 
 def test_any_other_error_keeps_its_traceback():
