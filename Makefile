@@ -12,7 +12,7 @@ DEMO_STUDY := config/studies/demo.yaml
 SAMPLES_STUDY := config/studies/real_samples.yaml
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: help env lock demo-data demo report real-samples why compare test debian-tools lint clean
+.PHONY: help env lock demo-data demo report real-samples why compare test test-cluster soak debian-tools lint clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
@@ -70,6 +70,15 @@ compare: env  ## say what changed between two runs: make compare A=old/results B
 
 test: env debian-tools  ## run all tests
 	python -m pytest -n auto --dist loadfile
+
+test-cluster: env demo-data  ## run the demo on a real two-node Slurm on this machine, as root, and compare with a local run
+	python tests/cluster/run_cluster_tests.py
+
+MINUTES ?= 10
+SEED ?= 0
+
+soak: env  ## try random faults for so long: make soak MINUTES=30
+	python tests/faults/soak.py --minutes $(MINUTES) --seed $(SEED)
 
 # What some tests need of Debian: a browser for the report, Groovy for the scripts that run in QuPath, a C++ compiler
 # for networks that are compiled.

@@ -5,11 +5,10 @@ from snakemake.utils import min_version
 
 min_version("9.27")
 sys.path.insert(0, os.path.join(workflow.basedir, "scripts"))
-# The scripts run on the Python that runs Snakemake, also where its environment was not activated.
-os.environ.update(PATH=os.pathsep.join([os.path.dirname(sys.executable), *os.get_exec_path()]))
 
 from histoloom.study.check import complaint
 from histoloom.study.merging import read_config
+from histoloom.study.process import set_up
 from histoloom.study.study import Study
 
 settings = workflow.config_settings
@@ -23,6 +22,10 @@ configfile: "config/config.yaml"
 
 
 study = Study(read_config(files, settings.config))
+set_up(study.config["limits"])
+
+
+container: "envs/histoloom.sif"  # only with --software-deployment-method apptainer
 
 
 report: f"results/report/{study.slug}/front.rst"
@@ -30,9 +33,8 @@ report: f"results/report/{study.slug}/front.rst"
 
 # Quick, or in need of the internet, which a cluster's nodes may lack.
 localrules:
-    all, fetch, download, record_config,
-    write_animations_page, write_table_page, write_smoothing_page, write_slides_page,
-    write_inspection_page, write_front_page, write_model_card, export_tables,
+    all, fetch, download, check_headline, record_config, write_animations_page, write_table_page, write_smoothing_page,
+    write_slides_page, write_inspection_page, write_front_page, write_model_card, export_tables,
 
 
 wildcard_constraints:

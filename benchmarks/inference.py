@@ -53,7 +53,7 @@ def main() -> None:
     lines = introduction(arguments)
     with tempfile.TemporaryDirectory(prefix="histoloom-") as folder:
         for name in arguments.networks:
-            write_model(Path(folder) / f"{name}.pt", name, NETWORKS[name][2], TILE_PX)
+            write_model(Path(folder) / f"{name}.safetensors", name, NETWORKS[name][2], TILE_PX)
         for part in arguments.only:
             lines += ["", f"## {TITLES[part]}"]
             for rows in PARTS[part](Path(folder), arguments):
@@ -85,7 +85,7 @@ def usable(name: str, window: str, arguments: argparse.Namespace) -> bool:
 def shared(network: str, folder: Path, arguments: argparse.Namespace) -> dict[str, object]:
     """Flags that every process is given."""
     batch_size = arguments.batch_size or NETWORKS[network][1]
-    return {"model": folder / f"{network}.pt", "batch-size": batch_size, "threads": arguments.threads}
+    return {"model": folder / f"{network}.safetensors", "batch-size": batch_size, "threads": arguments.threads}
 
 
 def ms_a_tile(runs: list[dict], name: str) -> np.ndarray:

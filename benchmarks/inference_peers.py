@@ -2,7 +2,7 @@
 
 As a script it is one of them in a process of its own, and does what the lines of its standard input say:
 
-    python benchmarks/inference_peers.py "monai tuned" --model model.pt --image image.npy --batch-size 8
+    python benchmarks/inference_peers.py "monai tuned" --model model.safetensors --image image.npy --batch-size 8
 
 "run" predicts the image and prints the seconds and tiles as JSON, "save PATH" writes the classes of the last run as
 .npy. All compute the same thing: tiles of --tile-px, so many pixels apart that --overlap of them see each pixel,
@@ -92,7 +92,7 @@ def plain(image: np.ndarray, arguments: argparse.Namespace) -> Iterator[Peer]:
 def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("peer", choices=PEERS, help="Which engine.")
-    parser.add_argument("--model", type=Path, required=True, help="model.pt of histoloom.")
+    parser.add_argument("--model", type=Path, required=True, help="model.safetensors of histoloom.")
     parser.add_argument("--image", type=Path, required=True, help="RGB bytes as .npy, height x width x 3.")
     parser.add_argument("--batch-size", type=int, required=True, help="Tiles in one pass through the network.")
     parser.add_argument("--tile-px", type=int, default=256, help="Side of a tile.")

@@ -1,7 +1,7 @@
 """One sweep of histoloom's engine over pixels that are never in memory as a whole; prints what it took as JSON.
 
-    python benchmarks/inference_sweep.py --model model.pt --side 32768 --overlap 16 --rows 512 --batch-size 8
-    python benchmarks/inference_sweep.py --model model.pt --slide slide.tif --out folder --overlap 16 --batch-size 8
+    python benchmarks/inference_sweep.py --model model.safetensors --side 32768 --overlap 16 --rows 512 --batch-size 8
+    python benchmarks/inference_sweep.py --model model.safetensors --slide slide.tif --out folder --overlap 16 --batch-size 8
 
 Without --slide the pixels are made row by row, and what is predicted is forgotten: the memory is the engine's own. With
 it the bands are read from the file and written as scripts/predict_slide.py writes them.
@@ -86,7 +86,7 @@ def settled() -> float:
 
 def parse(words: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--model", type=Path, required=True, help="model.pt of histoloom.")
+    parser.add_argument("--model", type=Path, required=True, help="model.safetensors of histoloom.")
     parser.add_argument("--slide", type=Path, help="Slide to read.")
     parser.add_argument("--out", type=Path, help="Folder for the bands, with --slide.")
     parser.add_argument("--side", type=int, help="Columns of made pixels, and rows without --rows.")

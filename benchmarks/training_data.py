@@ -79,7 +79,12 @@ def training_flags(
     inputs |= {"image-table": folder / "tiles" / "images.csv", "windows": folder / "tiles" / "windows.csv"}
     inputs |= {"folds": folder / "folds.csv", "dataset": folder / "dataset"}
     outputs = {name: out / name for name in ("state", "model", "history", "epochs-folder")}
-    running = {"threads-per-process": threads, "loader-workers": workers, "checkpoint-minutes": 10}
+    running = {
+        "threads-per-process": threads,
+        "loader-workers": workers,
+        "checkpoint-minutes": 10,
+        "local-scratch": "false",
+    }
     own = {"fold": 0, "code": "benchmark", **inputs, **outputs, **running}
     return [*study_flags(network, values), *(word for key, value in own.items() for word in (f"--{key}", str(value)))]
 

@@ -3,12 +3,12 @@
 import argparse
 from pathlib import Path
 
-import numpy as np
 from tqdm import tqdm
 
 from histoloom import plugins
 from histoloom.errors import run
 from histoloom.files import atomic_folder
+from histoloom.formats.arrays import save_array
 from histoloom.formats.images import read_image, read_mask
 from histoloom.predict.class_frequency import most_frequent_foreground
 from histoloom.predict.probabilities import quantised
@@ -27,7 +27,7 @@ def main() -> None:
         rows = part_rows(args.index, args.folds, args.fold, args.part)
         for row in tqdm(rows, desc="predict", unit="image", disable=None):
             probabilities = predict(read_image(row.image), class_count, **options)
-            np.save(folder / f"{row.name}.npy", quantised(probabilities))
+            save_array(folder / f"{row.name}.npy", quantised(probabilities))
 
 
 def parse() -> argparse.Namespace:

@@ -1,15 +1,16 @@
 """Predict the images of one part of a fold: class probabilities and instance maps as bytes on each image's own grid."""
 
 import argparse
+import sys
 import time
 from pathlib import Path
 
-import numpy as np
 import torch
 from tqdm import tqdm
 
 from histoloom.errors import run
 from histoloom.files import atomic_folder, write_json
+from histoloom.formats.arrays import save_array
 from histoloom.formats.images import read_image
 from histoloom.memory import keep_freed_memory, lack_of_memory_told
 from histoloom.predict.cost import cost
@@ -36,16 +37,17 @@ def main() -> None:
         engine, began = Engine(networks, card, settings, device), time.monotonic()
         for row in tqdm(rows, desc="predict", unit="image", disable=None):
             probabilities, maps = predict_image(engine, read_image(row.image))
-            np.save(folder / f"{row.name}.npy", quantised(probabilities))
+            save_array(folder / f"{row.name}.npy", quantised(probabilities))
             if maps is not None:
-                np.save(maps_folder / f"{row.name}.npy", quantised_maps(maps))
+                save_array(maps_folder / f"{row.name}.npy", quantised_maps(maps))
+        print(engine.memory_warning, end="\n" if engine.memory_warning else "", file=sys.stderr)
     write_json(args.cost, cost(rows, time.monotonic() - began, networks, device))
 
 
 def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
-        "--model", type=Path, nargs="+", required=True, help="model.pt that training wrote; of several the mean"
+        "--model", type=Path, nargs="+", required=True, help="model.safetensors of training; of several the mean"
     )
     parser.add_argument("--index", type=Path, required=True, help="index.csv of the prepared dataset")
     parser.add_argument("--folds", type=Path, required=True, help="folds.csv: which image is in which part")

@@ -12,11 +12,11 @@ from tqdm import tqdm
 
 from histoloom.errors import run
 from histoloom.formats.slides.slide import Slide
+from histoloom.lease import leased
 from histoloom.memory import keep_freed_memory, lack_of_memory_told
 from histoloom.predict.engine.engine import Engine
 from histoloom.predict.engine.flags import add_engine_flags, engine_settings, memory_advice
 from histoloom.slides.prediction.bands import bands_from
-from histoloom.slides.prediction.lease import leased
 from histoloom.slides.prediction.model import read_slide_model
 from histoloom.slides.prediction.state import State, fingerprint
 from histoloom.slides.prediction.view import grids, slide_view
@@ -32,7 +32,13 @@ def main() -> None:
     files = [*model.files, args.slide_json, args.tissue]
     identity = fingerprint(args.slide, files, settings, device, mpp=model.mpp, outside=args.outside, code=args.code)
     advice = memory_advice(model.card, settings)
-    with leased(args.state / identity), Slide(args.slide, facts["mpp"]) as slide, lack_of_memory_told(*advice):
+    with (
+        leased(args.state / identity) as lease,
+        Slide(args.slide, facts["mpp"]) as slide,
+        lack_of_memory_told(*advice),
+    ):
+        if lease.warning:
+            print(f"warning: {lease.warning}", file=sys.stderr)
         view = slide_view(slide, model, facts, args.tissue)
         if view.not_normalised:
             print(f"warning: {args.slide}: keeps its own stain: {view.not_normalised}", file=sys.stderr)
@@ -42,7 +48,10 @@ def main() -> None:
         bands = bands_from(engine, view.pixels, view.tissue, state.done)
         progress = tqdm(bands, desc="predict", unit="band", initial=state.done, total=state.bands, disable=None)
         for band, parts in progress:
+            lease.check()
             state.write(band, parts)
+        print(engine.memory_warning, end="\n" if engine.memory_warning else "", file=sys.stderr)
+        lease.check()
         state.publish(args.probabilities, args.maps)
 
 
@@ -59,7 +68,7 @@ def parse() -> argparse.Namespace:
     for name, said in paths.items():
         parser.add_argument(f"--{name}", type=Path, required=True, help=said)
     add = parser.add_argument
-    add("--model", type=Path, nargs="+", required=True, help="model.pt that training wrote; of several the mean")
+    add("--model", type=Path, nargs="+", required=True, help="model.safetensors of training; of several the mean")
     add("--choose", choices=("best", "all"), required=True, help="of the models the best by validation score, or all")
     add("--reference", type=Path, nargs="*", default=[], help="of each model, if it learnt in its stain")
     add("--mpp", type=float, help="µm per pixel the model was trained at, if the model does not say so")

@@ -10,12 +10,13 @@ from histoloom import plugins
 from histoloom.arguments import pair
 from histoloom.errors import run
 from histoloom.prepare.preparation import PreparedFiles, checked_options, write_prepared
+from histoloom.prepare.problems import given_once
 from histoloom.progress import progress_bar
 
 
 def main() -> None:
     arguments = parse()
-    options = checked_options(arguments.reader, dict(arguments.option))
+    options = checked_options(arguments.reader, given_once(arguments.option))
     dataset = plugins.load("datasets", arguments.reader)(arguments.root, **options)
     with progress_bar(arguments.name, "images") as progress:
         write_prepared(

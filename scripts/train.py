@@ -2,10 +2,12 @@
 
     python scripts/launch_training.py --processes 2 scripts/train.py --fold 0 --network unet --images ...
 
-Killed at any step and started again with the same flags, it goes on and ends with the same bytes.
+Killed at any step and started again with the same flags, it goes on and ends with the same bytes. Asked to stop, by
+SIGTERM, SIGUSR1 or Ctrl-C, it finishes its step, saves, and ends with status 75.
 """
 
 import argparse
+import os
 import sys
 from contextlib import nullcontext
 from pathlib import Path
@@ -13,17 +15,19 @@ from pathlib import Path
 import torch
 from tqdm import tqdm
 
-from histoloom.arguments import add_flags, pair, settings_among
+from histoloom.arguments import add_flags, boolean, pair, settings_among
 from histoloom.errors import run
+from histoloom.lease import Lease, leased
 from histoloom.memory import keep_freed_memory
 from histoloom.networks import build_network, resolve_precision, save_model
 from histoloom.prepared import read_description
 from histoloom.split.tiles import TileStore, read_windows
 from histoloom.targets import Outputs
-from histoloom.train.checkpoint import Checkpoints, leased
+from histoloom.train.checkpoint import Checkpoints
 from histoloom.train.data.augmentation.strengths import Augmentation
 from histoloom.train.data.batches import Tiles
 from histoloom.train.data.fold_data import FoldData
+from histoloom.train.data.local_copy import local_copies
 from histoloom.train.data.order import EpochBatches
 from histoloom.train.distributed import Ranks, from_first, joined, told_once, wait_for_all
 from histoloom.train.failures import divergence_note, torch_errors_explained
@@ -31,8 +35,9 @@ from histoloom.train.history import End, Progress
 from histoloom.train.learner import Learner
 from histoloom.train.objective import WeightedLoss, weighted_losses
 from histoloom.train.probes import write_epoch, write_probes
-from histoloom.train.record import card, colours_of, fingerprint, line, publish
+from histoloom.train.record import BEST, card, colours_of, fingerprint, line, publish
 from histoloom.train.settings import TrainSettings
+from histoloom.train.stopping import StopRequest, stop_requests
 from histoloom.train.task import Task
 from histoloom.train.training import train_one_epoch
 from histoloom.train.validation import predicted_classes, selection_score, validate
@@ -42,13 +47,17 @@ def main() -> None:
     arguments = parsed()
     keep_freed_memory()
     settings, augmentation = settings_among(arguments, TrainSettings), settings_among(arguments, Augmentation)
-    with joined(arguments.threads_per_process) as ranks, told_once(ranks):
+    with joined(arguments.threads_per_process) as ranks, stop_requests() as asked, told_once(ranks, asked):
         dtype = resolve_precision(settings.precision, ranks.device)
         identity = fingerprint(arguments, settings, augmentation, ranks, dtype) if ranks.is_first else ""
         state = arguments.state / from_first(identity, ranks)
         explained = torch_errors_explained(settings, arguments.network, arguments.tile_px, ranks.world)
-        with leased(state) if ranks.is_first else nullcontext(), explained:
-            train(arguments, settings, augmentation, ranks, dtype, state)
+        arrays = [arguments.images, arguments.masks, arguments.instances]
+        scratch = Path(os.environ.get("TMPDIR") or "/tmp")
+        near = local_copies(arrays, scratch, state, ranks) if arguments.local_scratch else nullcontext(arrays)
+        with leased(state) if ranks.is_first else nullcontext() as lease, explained, near as arrays:
+            arguments.images, arguments.masks, arguments.instances = arrays
+            train(arguments, settings, augmentation, ranks, asked, dtype, state, lease)
             wait_for_all(ranks)
 
 
@@ -57,8 +66,10 @@ def train(
     settings: TrainSettings,
     augmentation: Augmentation,
     ranks: Ranks,
+    asked: StopRequest,
     dtype: torch.dtype,
     state: Path,
+    lease: Lease | None,
 ) -> None:
     losses = weighted_losses(settings.loss)
     outputs = Outputs(read_description(arguments.dataset).classes, any(loss.of_maps for loss in losses))
@@ -71,37 +82,41 @@ def train(
         arguments.network, dict(arguments.option), outputs.count, colours_of(arguments), has_maps=outputs.has_maps
     )
     learner = Learner.of(network, settings, ranks, dtype)
-    checkpoints = Checkpoints(state, state.name, arguments.checkpoint_minutes, ranks)
+    checkpoints = Checkpoints(state, state.name, arguments.checkpoint_minutes, ranks, asked, lease)
     progress, warnings = checkpoints.resume(learner)
     if ranks.is_first:
         print(*warnings, sep="\n", end="\n" if warnings else "", file=sys.stderr)
         write_probes(state / "epochs", data.probes.images, data.probes.masks)
 
-    while not progress.is_over:
-        data.batches.start_at(progress.epoch, progress.step)
-        with progress_bar(progress, settings, data.batches, ranks) as bar:
+    with checkpoints.rescuing():
+        while not progress.is_over:
+            data.batches.start_at(progress.epoch, progress.step)
+            with progress_bar(progress, settings, data.batches, ranks) as bar:
 
-            def after_step(bar: tqdm = bar) -> None:
-                bar.update()
-                bar.set_postfix(loss=f"{progress.sums[0] / progress.sums[1].clamp(min=1):.4f}")
-                checkpoints.save_if_due(learner, progress)
+                def after_step(bar: tqdm = bar) -> None:
+                    bar.update()
+                    bar.set_postfix(loss=f"{progress.sums[0] / progress.sums[1].clamp(min=1):.4f}")
+                    checkpoints.after_step(learner, progress)
 
-            epoch = train_one_epoch(learner, data.loader, progress, task, after_step)
-        val_loss, confusion = validate(learner.kept, data.held_out, task)
-        rate = task.learning_rate(progress.epoch * len(data.batches) - 1, progress.scores)
-        end = End(settings.epochs, settings.patience, has_diverged=epoch.fault is not None)
-        row = progress.finish_epoch(rate, epoch.loss, val_loss, selection_score(confusion, settings), ranks, end)
-        if ranks.is_first:
-            write_epoch(state / "epochs", row["epoch"], predicted_classes(learner.kept, data.probes.images, task))
-            if row["best"]:
-                # Before the checkpoint: a kill in between repeats the epoch and writes the same file again.
-                description = card(arguments, settings, augmentation, outputs, data.mpp, row)
-                save_model(state / "best.pt", learner.kept.state_dict(), description)
-            print(line(row, settings), file=sys.stderr, flush=True)
-            if epoch.fault is not None:
-                print(divergence_note(epoch.fault, progress, settings), file=sys.stderr, flush=True)
-        checkpoints.save(learner, progress)
+                epoch = train_one_epoch(learner, data.loader, progress, task, after_step)
+            checkpoints.hold(learner, progress)
+            val_loss, confusion = validate(learner.kept, data.held_out, task, checkpoints.stop_if_asked)
+            rate = task.learning_rate(progress.epoch * len(data.batches) - 1, progress.scores)
+            end = End(settings.epochs, settings.patience, has_diverged=epoch.fault is not None)
+            row = progress.finish_epoch(rate, epoch.loss, val_loss, selection_score(confusion, settings), ranks, end)
+            if ranks.is_first:
+                checkpoints.check_lease()
+                write_epoch(state / "epochs", row["epoch"], predicted_classes(learner.kept, data.probes.images, task))
+                if row["best"]:
+                    # Before the checkpoint: a kill in between repeats the epoch and writes the same file again.
+                    description = card(arguments, settings, augmentation, outputs, data.mpp, row)
+                    save_model(state / BEST, learner.kept.state_dict(), description)
+                print(line(row, settings), file=sys.stderr, flush=True)
+                if epoch.fault is not None:
+                    print(divergence_note(epoch.fault, progress, settings), file=sys.stderr, flush=True)
+            checkpoints.save(learner, progress)
     if ranks.is_first:
+        checkpoints.check_lease()
         publish(state, arguments, progress)
 
 
@@ -150,6 +165,7 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("--code", required=True, help="Fingerprint of the code that trains.")
     parser.add_argument("--checkpoint-minutes", type=float, required=True, help="Minutes between checkpoints.")
     parser.add_argument("--loader-workers", type=int, required=True, help="Processes that augment, for each rank.")
+    parser.add_argument("--local-scratch", type=boolean, required=True, help="Copy the tiles to $TMPDIR first.")
     parser.add_argument("--threads-per-process", type=int, required=True, help="CPU threads of each rank.")
     add_flags(parser, TrainSettings)
     add_flags(parser, Augmentation)

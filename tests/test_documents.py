@@ -34,7 +34,9 @@ DOCUMENTS = (
     "CONTRIBUTING.md",
     "CHANGELOG.md",
     "results/README.md",
+    "SECURITY.md",
     "docs/architectures.md",
+    "docs/cluster.md",
     "docs/datasets.md",
     "docs/metrics.md",
     "docs/qupath.md",
@@ -50,6 +52,7 @@ FENCES = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
 TOP = ("scripts/", "config/", "workflow/", "tests/", "envs/", "docs/", "benchmarks/", ".ci/")
 SECTIONS = (
     "study", "prepare", "inspect", "split", "normalise", "tiles", "train", "augment", "predict", "evaluate", "report",
+    "resources", "limits",
 )  # fmt: skip
 LINKS = [
     (name, link)

@@ -30,3 +30,14 @@ def test_any_other_error_keeps_its_traceback():
 
     with pytest.raises(ValueError, match="a bug"):
         run(main)
+
+
+def test_lack_of_rights_is_told_with_the_place_and_the_cure():
+    def main():
+        raise PermissionError(13, "Permission denied", "images/a.png")
+
+    with pytest.raises(SystemExit) as end:
+        run(main)
+    assert end.value.code.startswith(
+        "error: images/a.png: no access (Permission denied); expected files that this user"
+    )

@@ -3,12 +3,30 @@
 import errno
 import json
 import os
+import resource
+import shutil
+import signal
 import stat
+import tempfile
+from contextlib import contextmanager
 
+import numpy as np
 import pytest
 
+from histoloom import part_files
 from histoloom.errors import InputError
 from histoloom.files import atomic_file, atomic_folder, digest_of, sha256, write_json, write_table
+
+
+@contextmanager
+def limited_to(size):
+    """Files of at most `size` bytes. Python ignores SIGXFSZ, so a write beyond the limit raises as on a full disk."""
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, limits[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
 
 
 def test_a_failed_write_leaves_what_was_there_and_no_part(tmp_path):
@@ -36,6 +54,55 @@ def test_a_folder_is_replaced_whole(tmp_path):
     assert [path.name for path in tmp_path.rglob("*")] == ["folder", "new"]
 
 
+def test_what_numpy_and_shutil_tell_of_a_full_disk_without_a_number_is_told_likewise(tmp_path):
+    with limited_to(1000):
+        with (
+            pytest.raises(InputError, match=r"no space left: \S+a\.npy \(8000 requested"),
+            atomic_file(tmp_path / "a.npy") as part,
+        ):
+            np.save(part, np.zeros(8000, np.uint8))
+        (tmp_path / "small").mkdir()
+        (tmp_path / "small" / "a").write_bytes(bytes(900))
+        with pytest.raises(InputError, match=r"no space left: \S+copy "), atomic_folder(tmp_path / "copy") as part:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (100, resource.getrlimit(resource.RLIMIT_FSIZE)[1]))
+            shutil.copytree(tmp_path / "small", part, dirs_exist_ok=True)
+    assert [path.name for path in tmp_path.iterdir()] == ["small"]
+
+
+def killed_writer(keep, path):
+    """Fork a process that is killed while it writes; the names beside `path` then."""
+    child = os.fork()
+    if child == 0:
+        with keep(path):
+            os.kill(os.getpid(), signal.SIGKILL)
+    os.waitpid(child, 0)
+    return [each.name for each in path.parent.iterdir()]
+
+
+@pytest.mark.parametrize("keep", [atomic_file, atomic_folder])
+def test_what_a_killed_writer_left_is_removed_by_the_next_one_and_nothing_else(tmp_path, keep):
+    with atomic_file(tmp_path / "other.csv") as held:
+        held.write_text("of a writer that lives")
+        left = killed_writer(keep, tmp_path / "a.csv")
+        assert len(left) == 2
+        foreign = tmp_path / ".part-00000000-elsewhere"  # of another host, whose locks are not seen here
+        foreign.touch()
+        part_files._searched.clear()  # as in a process that begins
+        with keep(tmp_path / "a.csv") as part:
+            assert {each.name for each in tmp_path.iterdir()} == {part.name, held.name, foreign.name}
+    assert {each.name for each in tmp_path.iterdir()} == {"a.csv", "other.csv", foreign.name}
+
+
+def test_a_place_where_one_may_not_write_is_told_with_the_cure(tmp_path, monkeypatch):
+    def refused(*_, **__):
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    monkeypatch.setattr(tempfile, "mkstemp", refused)
+    expected = r"a\.csv: cannot be written \(Read-only file system\); expected a folder where this user may write"
+    with pytest.raises(InputError, match=expected):
+        write_table(tmp_path / "a.csv", ("a",), [])
+
+
 def test_files_have_the_mode_that_the_umask_gives(tmp_path):
     before = os.umask(0o027)
     try:
@@ -53,17 +120,13 @@ def test_the_temporary_file_keeps_the_suffix_by_which_libraries_choose_a_format(
 
 
 def test_a_full_disk_leaves_the_old_file(tmp_path):
-    import resource
-
     (tmp_path / "a.bin").write_bytes(b"old")
-    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    # Python ignores SIGXFSZ, so a write beyond the limit raises as on a full disk.
-    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limits[1]))
-    try:
-        with pytest.raises(InputError, match="File too large"), atomic_file(tmp_path / "a.bin") as part:
-            part.write_bytes(bytes(5000))
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    with (
+        limited_to(1000),
+        pytest.raises(InputError, match="File too large"),
+        atomic_file(tmp_path / "a.bin") as part,
+    ):
+        part.write_bytes(bytes(5000))
     assert (tmp_path / "a.bin").read_bytes() == b"old"
     assert len(list(tmp_path.iterdir())) == 1
 

@@ -8,8 +8,17 @@ import torch
 
 from histoloom.errors import InputError
 
-# torch raises a plain RuntimeError where it is not the caching allocator of a GPU that fails.
-WORDS = ("DefaultCPUAllocator", "can't allocate memory", "CUDA error: out of memory", "CUBLAS_STATUS_ALLOC_FAILED")
+# torch raises a plain RuntimeError where it is not the caching allocator of a GPU that fails; oneDNN, which computes
+# convolutions on a CPU, tells of nothing but the primitive; OpenCV has an exception of its own.
+WORDS = (
+    "DefaultCPUAllocator",
+    "can't allocate memory",
+    "could not create a primitive",
+    "std::bad_alloc",
+    "CUDA error: out of memory",
+    "CUBLAS_STATUS_ALLOC_FAILED",
+)
+WORDS_OF_OPENCV = "Insufficient memory"
 
 # Of malloc.h: from which size on a block is mapped by itself, and how much free memory at the top goes back.
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
@@ -33,9 +42,8 @@ def keep_freed_memory() -> bool:
 
 def is_lack_of_memory(error: BaseException) -> bool:
     """Whether an error says that the machine's or the device's memory ran out."""
-    return isinstance(error, MemoryError | torch.OutOfMemoryError) or (
-        isinstance(error, RuntimeError) and any(words in str(error) for words in WORDS)
-    )
+    words = WORDS if isinstance(error, RuntimeError) else (WORDS_OF_OPENCV,)
+    return isinstance(error, MemoryError | torch.OutOfMemoryError) or any(each in str(error) for each in words)
 
 
 @contextmanager
@@ -43,7 +51,7 @@ def lack_of_memory_told(what: str, cure: str) -> Iterator[None]:
     """Turn an error for lack of memory into an InputError that says what was computed and what to change."""
     try:
         yield
-    except (MemoryError, RuntimeError) as error:
+    except Exception as error:  # OpenCV's is none of Python's kinds
         if not is_lack_of_memory(error):
             raise
         raise InputError(f"out of memory: {what};\nexpected {cure}") from error

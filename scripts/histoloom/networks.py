@@ -1,7 +1,5 @@
 """Networks by name: built, fed, saved with a card that says what they are, and loaded again from that card alone."""
 
-import json
-import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,12 +11,15 @@ from torch.nn import functional
 
 from histoloom import plugins
 from histoloom.errors import InputError
-from histoloom.files import atomic_file
+from histoloom.model_files import read_model_file, write_model_file
 from histoloom.targets import Outputs
 
 SIDES = 32  # every architecture takes sides that are multiples of it; AnySize does the rest
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 BFLOAT16_UNITS = ("avx512_bf16", "amx_bf16", "bf16")  # names of torch.cpu.get_capabilities, the last one ARM's
+
+CARD = {"network": str, "options": dict, "classes": list}
+CARD_MAY_SAY = {"has_maps": bool, "tile_px": int, "downsample": int, "mpp": int | float, "score": int | float}
 
 
 class AnySize(nn.Module):
@@ -148,15 +149,12 @@ def resolve_precision(precision: str, device: torch.device) -> torch.dtype:
 
 
 def save_model(path: Path, state_dict: Mapping[str, torch.Tensor], card: Mapping[str, Any]) -> None:
-    """Write weights and card to one file, atomically; the same weights and card give the same bytes.
+    """Write weights and card to one .safetensors file, atomically; the same weights and card give the same bytes.
 
     The card is plain JSON and names at least `network`, `options` and `classes`, which `load_model` builds from.
+    Raises InputError for weights that such a file cannot hold.
     """
-    plain = json.loads(json.dumps(card))
-    state = {name: value.detach().cpu() for name, value in state_dict.items()}
-    # To an open file: given a path, torch would write the temporary file's random name into the archive.
-    with atomic_file(path) as part, part.open("wb") as file:
-        torch.save({"state": state, "card": plain}, file)
+    write_model_file(path, state_dict, card)
 
 
 def load_model(path: Path) -> tuple[nn.Module, dict[str, Any]]:
@@ -173,6 +171,11 @@ def load_model(path: Path) -> tuple[nn.Module, dict[str, Any]]:
         network = build_network(card["network"], options, outputs.count, card.get("colours"), has_maps=outputs.has_maps)
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
+    except Exception as error:  # options that the network cannot be built with raise whatever it raises
+        raise InputError(
+            f"{path}: its network {card['network']} cannot be built with options {card['options']} "
+            f"({type(error).__name__}: {error}); expected a model of this version of histoloom; train it again"
+        ) from error
     try:
         network.load_state_dict(content["state"])
     except RuntimeError as error:
@@ -190,18 +193,13 @@ def read_model(path: Path) -> dict[str, Any]:
     """
     if not path.is_file():
         raise InputError(f"{path}: no such model; expected a file that training wrote; train it or check the path")
-    try:
-        content = _load_checked(path)
-    except Exception as error:  # damaged archives raise a dozen kinds, from zip, pickle and torch
-        raise InputError(
-            f"{path}: cannot be read as a model; it is damaged or foreign; train or copy it again"
-        ) from error
-    if not _is_model(content):
+    state, card = read_model_file(path)
+    if not _is_card(card):
         raise InputError(
             f"{path}: holds no model of histoloom; expected weights with a card of network, options and classes; "
-            "give a model.pt that training wrote"
+            "give a model.safetensors that training wrote"
         )
-    return content
+    return {"state": state, "card": card}
 
 
 def _fastest(device: torch.device) -> torch.dtype:
@@ -213,23 +211,18 @@ def _fastest(device: torch.device) -> torch.dtype:
     return torch.float32
 
 
-def _is_model(content: Any) -> bool:
-    card = content.get("card") if isinstance(content, dict) else None
-    if not isinstance(card, dict) or not isinstance(content.get("state"), dict):
-        return False
-    kinds = {"network": str, "options": dict, "classes": list}
-    colours = card.get("colours")
+def _is_card(card: Any) -> bool:
     return (
-        all(isinstance(card.get(key), kind) for key, kind in kinds.items())
-        and all(isinstance(name, str) for name in (*card["classes"], *card["options"], *content["state"]))
-        and (colours is None or (isinstance(colours, dict) and {"mean", "sd"} <= colours.keys()))
+        isinstance(card, dict)
+        and all(isinstance(card.get(key), kind) for key, kind in CARD.items())
+        and all(isinstance(card[key], kind) for key, kind in CARD_MAY_SAY.items() if card.get(key) is not None)
+        and all(isinstance(name, str) for name in card["classes"])
+        and _are_colours(card.get("colours"))
     )
 
 
-def _load_checked(path: Path) -> Any:
-    # torch.load does not compare the archive's checksums: a flipped bit would be a weight like any other.
-    with zipfile.ZipFile(path) as archive:
-        damaged = archive.testzip()
-    if damaged:
-        raise zipfile.BadZipFile(f"checksum of {damaged}")
-    return torch.load(path, map_location="cpu", weights_only=True)
+def _are_colours(colours: Any) -> bool:
+    if colours is None:
+        return True
+    values = [colours.get(key) for key in ("mean", "sd")] if isinstance(colours, dict) else [None]
+    return all(isinstance(each, list) and len(each) == 3 and {*map(type, each)} <= {int, float} for each in values)

@@ -17,7 +17,7 @@ LIBRARY = Path(__file__).parent
 
 def names(kind: str) -> list[str]:
     """The choices of one kind ("datasets", "architectures", "losses", "metrics", "baselines"), sorted."""
-    return sorted(path.stem for path in (LIBRARY / kind).glob("[!_]*.py"))
+    return list(_stems(LIBRARY / kind))
 
 
 def path(kind: str, name: str) -> Path:
@@ -49,3 +49,8 @@ def suggestion(word: str, choices: list[str]) -> str:
     close = difflib.get_close_matches(word, choices, n=1)
     guess = f"did you mean '{close[0]}'? " if close else ""
     return f"{guess}Choices: {', '.join(choices)}"
+
+
+@functools.cache  # a study asks for every pair of dataset and architecture, and for every job
+def _stems(folder: Path) -> tuple[str, ...]:
+    return tuple(sorted(path.stem for path in folder.glob("[!_]*.py")))

@@ -17,7 +17,7 @@ def raw_digest(folder: Path, cache: Path) -> str:
 
     Files are read whole. Their digests are remembered in the JSON file `cache`, and a file is read again only when its
     size or time of change differs.
-    Raises InputError for a link that leads nowhere.
+    Raises InputError for a link that leads nowhere, or back to a folder that it lies in, and for what is no plain file.
     """
     known = json.loads(cache.read_text(encoding="utf-8")) if cache.is_file() else {}
     files = {file.relative_to(folder).as_posix(): file for file in _visible_files(folder)}
@@ -37,14 +37,19 @@ def file_digest(file: Path, cache: Path) -> str:
     return row[2][:12]
 
 
-def _visible_files(folder: Path) -> Iterable[Path]:
+def _visible_files(folder: Path, around: frozenset[Path] = frozenset()) -> Iterable[Path]:
+    around |= {folder.resolve()}
     for path in folder.iterdir():
         if path.name.startswith("."):
             continue
         if path.is_dir():
-            yield from _visible_files(path)
-        elif path.exists():
+            if path.is_symlink() and path.resolve() in around:
+                raise InputError(f"{path}: a link back to a folder that it lies in; expected files; remove the link")
+            yield from _visible_files(path, around)
+        elif path.is_file():
             yield path
+        elif path.exists():
+            raise InputError(f"{path}: a pipe, socket or device; expected a plain file; remove it")
         else:
             raise InputError(
                 f"{path}: a link that leads nowhere; expected a file; lay the file there or remove the link"

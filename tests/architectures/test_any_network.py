@@ -108,8 +108,8 @@ def test_a_trained_model_is_loaded_again(tmp_path):
     options = {"path": "my_lab.nets.Net", "arguments": ["width=5"]}
     network = build_network("any_network", options, 2).eval()
     card = {"network": "any_network", "options": options, "classes": ["background", "nucleus"]}
-    save_model(tmp_path / "model.pt", network.state_dict(), card)
-    loaded, _ = load_model(tmp_path / "model.pt")
+    save_model(tmp_path / "model.safetensors", network.state_dict(), card)
+    loaded, _ = load_model(tmp_path / "model.safetensors")
     images = torch.rand(1, 3, 32, 32)
     assert torch.equal(loaded(images), network(images))
 

@@ -4,7 +4,9 @@ import math
 
 import numpy as np
 import torch
+from safetensors.torch import load_file
 
+from histoloom.networks import read_model, save_model
 from tests.architectures.architecture_case import OUTPUTS, SMALLER_SIDES_PX, built, tiles
 
 
@@ -57,6 +59,17 @@ def test_a_state_dict_carries_everything(architecture):
         assert not torch.equal(other(images), expected)
         other.load_state_dict(architecture.network.state_dict())
         assert torch.equal(other(images), expected)
+
+
+def test_a_model_file_carries_every_bit(architecture, tmp_path):
+    state, path = architecture.network.state_dict(), tmp_path / "model.safetensors"
+    save_model(path, state, {"network": architecture.name, "options": {}, "classes": list(OUTPUTS.classes)})
+    for read in (read_model(path)["state"], load_file(path)):
+        assert read.keys() == state.keys()
+        for name, value in state.items():
+            assert read[name].dtype == value.dtype
+            assert torch.equal(read[name], value), name
+    path.unlink()  # pytest keeps the folders of three runs
 
 
 def test_bfloat16_is_close_to_float32(architecture):

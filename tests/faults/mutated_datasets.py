@@ -21,7 +21,6 @@ import numpy as np
 
 from histoloom import plugins
 from histoloom.errors import InputError
-from histoloom.formats import rasters
 from histoloom.prepare.preparation import Acceptance
 from histoloom.sample import Dataset, Sample
 from tests.faults.mutated_images import PIXEL_LIMIT, limit_memory, mutate, with_checksums
@@ -35,7 +34,7 @@ SUFFIXES = (".png", ".tif", ".jpg", ".txt", ".csv", ".json", ".geojson", ".xml",
 def main() -> None:
     name, root, count, options = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3]), json.loads(sys.argv[4])
     reader = plugins.load("datasets", name)
-    rasters.MAX_PIXELS = PIXEL_LIMIT
+    os.environ["HISTOLOOM_LIMITS"] = f"image_pixels={PIXEL_LIMIT}"
     assert not (found := complaints(reader, root, options)), found  # before the first mutation
     limit_memory()
     outcomes = Counter(outcome(name, reader, root, options, number) for number in range(count))

@@ -3,6 +3,7 @@
 Each copy must give an array of its reader's kind or an InputError; anything else ends the process with a traceback.
 """
 
+import os
 import random
 import resource
 import struct
@@ -14,7 +15,6 @@ from pathlib import Path
 import numpy as np
 
 from histoloom.errors import InputError
-from histoloom.formats import rasters
 from histoloom.formats.images import read_colours, read_image, read_instances, read_mask
 
 READERS = {read_image: ("uint8", 3), read_mask: ("uint8", 2), read_instances: ("int32", 2), read_colours: ("uint8", 3)}
@@ -29,7 +29,7 @@ def main() -> None:
         limit_memory()
         print(*(outcome(path) for path in sorted(folder.iterdir())))
         return
-    rasters.MAX_PIXELS = PIXEL_LIMIT
+    os.environ["HISTOLOOM_LIMITS"] = f"image_pixels={PIXEL_LIMIT}"
     limit_memory()
     chance = random.Random(0)
     outcomes = [

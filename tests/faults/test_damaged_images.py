@@ -33,8 +33,8 @@ UPRIGHT = (
 )
 ONE_PAGE = "expected one image; save each page as a file of its own"
 SMALLER = (
-    "pixels; expected at most 268,435,456 in one image; cut it into tiles, or raise MAX_PIXELS in "
-    "scripts/histoloom/formats/rasters.py"
+    "pixels; expected at most 268,435,456 in one image; cut it into tiles, or raise limits.image_pixels in the config "
+    "(of a script by itself: HISTOLOOM_LIMITS=image_pixels=...)"
 )
 COLOURED = "export it in colour (is this a mask?)"
 GREY = {"photometric": "minisblack"}

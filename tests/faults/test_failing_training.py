@@ -12,6 +12,7 @@ from dataclasses import replace
 import psutil
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 from histoloom.errors import InputError
 from histoloom.train.distributed import joined
@@ -39,7 +40,7 @@ def test_a_training_that_diverges_keeps_its_best_weights_and_says_so(tmp_path, p
     assert "warning: diverged: loss or gradient was " in done.stderr
     assert "lower train.learning_rate (now 1e+30)" in done.stderr
     assert "Traceback" not in done.stderr
-    state = torch.load(case.outputs["model"], weights_only=True)["state"]
+    state = load_file(case.outputs["model"])
     assert all(torch.isfinite(value).all() for value in state.values())
     assert len(list(case.outputs["epochs"].glob("epoch_*.png"))) == len(rows)
 
@@ -68,7 +69,7 @@ def test_when_one_process_dies_all_end_within_ten_seconds_and_the_next_start_goe
     assert running.returncode != 0
     assert "process 1 was killed (SIGKILL)" in said
     assert "train.batch_size lower" in said
-    assert len(list(case.folder.glob("state/*"))) == 1
+    assert len(list(case.folder.glob("state/*/"))) == 1
     checkpoints = sorted(path.name for path in case.folder.glob("state/*/checkpoint-*"))
     again = subprocess.Popen(case.command(), cwd=ROOT, env=environment_with(), stderr=subprocess.DEVNULL)
     try:
@@ -101,7 +102,7 @@ def test_lack_of_memory_on_a_cpu_is_told_likewise():
 def test_lack_of_memory_in_prediction_is_told_with_its_batch_size(monkeypatch, tmp_path, batch_size):
     script = runpy.run_path(str(ROOT / "scripts" / "predict_images.py"))
     flags = {
-        "model": "model.pt", "index": "index.csv", "folds": "folds.csv", "fold": 0, "part": "test", "overlap": 4,
+        "model": "m.safetensors", "index": "index.csv", "folds": "folds.csv", "fold": 0, "part": "test", "overlap": 4,
         "window": "gaussian", "batch-size": batch_size, "precision": "float32",
         "probabilities": tmp_path / "probabilities", "maps": tmp_path / "maps",
         "cost": tmp_path / "cost.json",
@@ -136,13 +137,16 @@ def test_a_batch_norm_over_a_single_value_is_told_with_the_values_to_change():
 def test_best_weights_that_cannot_be_read_are_told_with_the_folder_to_remove(tmp_path, damage):
     state = tmp_path / "state"
     (state / "epochs").mkdir(parents=True)
-    torch.save({"state": {}, "card": "none"}, state / "best.pt")
+    best = state / "best.safetensors"
+    save_file({"weight": torch.zeros(100)}, best)
     if damage == "truncated":
-        (state / "best.pt").write_bytes((state / "best.pt").read_bytes()[:200])
+        best.write_bytes(best.read_bytes()[:200])
     if damage == "missing":
-        (state / "best.pt").unlink()
-    outputs = {"history": tmp_path / "history.csv", "epochs_folder": tmp_path / "epochs", "model": tmp_path / "m.pt"}
-    with pytest.raises(InputError, match=f"best.pt: missing or damaged .*\nremove the folder {state} to train afresh"):
+        best.unlink()
+    outputs = {"history": tmp_path / "history.csv", "epochs_folder": tmp_path / "epochs", "model": tmp_path / "m"}
+    with pytest.raises(
+        InputError, match=f"best.saf.*: missing or damaged .*\nremove the folder {state} to train afresh"
+    ):
         publish(state, argparse.Namespace(**outputs), Progress())
     assert [path.name for path in tmp_path.iterdir()] == ["state"]
 
@@ -174,7 +178,7 @@ def test_more_processes_than_gpus_are_refused(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
     monkeypatch.setenv("LOCAL_RANK", "1")
-    expected = r"process 2 on this machine has no GPU.*found 1; lower train.processes"
+    expected = r"process 2 on this machine has no GPU.*found 1; lower train.processes_per_node"
     with pytest.raises(InputError, match=expected), joined(1):
         pass
 
@@ -187,6 +191,6 @@ def test_a_missing_torchrun_is_told_with_its_cure(tmp_path):
         cwd=ROOT, env={**os.environ, "PYTHONPATH": str(tmp_path)}, capture_output=True, text=True, timeout=60,
     )  # fmt: skip
     assert done.returncode == 1
-    assert done.stderr.startswith("error: torchrun cannot be imported")
+    assert done.stderr.startswith("error: torchrun: cannot be imported")
     assert "run `make env`" in done.stderr
     assert "Traceback" not in done.stderr

@@ -18,7 +18,7 @@ def predicted(folder, kills):
     case = SlideCase(folder, 2100, 90, flags={"overlap": 1, "slide": folder.parent / "slide.tif"})
     if not (folder.parent / "slide.tif").exists():
         SlideCase(folder.parent, 2100, 90).write()
-    for name in ("slide.json", "tissue.png", "model.pt"):
+    for name in ("slide.json", "tissue.png", "model.safetensors"):
         os.link(folder.parent / name, folder / name)
     environment = {**os.environ, "PYTHONPATH": f"{ROOT / 'scripts'}", "OMP_NUM_THREADS": "1"}
     environment["KILL_AFTER_WRITES"] = " ".join(map(str, kills))

@@ -1,11 +1,12 @@
 import io
 import re
+import resource
 
 import numpy as np
 import pytest
 
 from histoloom.errors import InputError
-from histoloom.formats.arrays import open_array, read_texts
+from histoloom.formats.arrays import open_array, read_texts, save_array
 
 VALUES = np.arange(12.0).reshape(3, 4)
 
@@ -75,3 +76,19 @@ def test_what_is_no_text_is_refused(payload, tmp_path):
     path.write_bytes(payload)
     with pytest.raises(InputError, match=f"^{re.escape(str(path))}: holds what is no text"):
         read_texts(path)
+
+
+@pytest.mark.parametrize("values", [VALUES, VALUES.T, np.zeros((0, 3), np.uint8), np.array(7)])
+def test_a_saved_array_has_the_bytes_that_numpy_writes(tmp_path, values):
+    save_array(tmp_path / "a.npy", values)
+    assert (tmp_path / "a.npy").read_bytes() == npy(values)
+
+
+def test_an_array_that_cannot_be_written_whole_is_never_taken_for_saved(tmp_path):
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limits[1]))
+    try:
+        with pytest.raises(OSError, match="File too large"):
+            save_array(tmp_path / "a.npy", np.zeros(4000, np.uint8))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)

@@ -10,7 +10,6 @@ import tifffile
 from PIL import Image
 
 from histoloom.errors import InputError
-from histoloom.formats import rasters
 from histoloom.formats.images import read_colours, read_image, read_instances, read_mask, write_image, write_instances
 
 SAMPLES = Path(__file__).parents[3] / "shared" / "data"
@@ -221,9 +220,9 @@ def test_an_image_stored_upright_is_read(tmp_path, orientation):
 
 def test_images_up_to_the_limit_are_read_and_the_limit_can_be_raised(tmp_path, monkeypatch):
     write_image(tmp_path / "a.png", TISSUE)
-    monkeypatch.setattr(rasters, "MAX_PIXELS", 599)
+    monkeypatch.setenv("HISTOLOOM_LIMITS", "image_pixels=599")
     assert "a.png: 30 x 20 pixels; expected at most 599" in refusal(tmp_path, read_image, "a.png")
-    monkeypatch.setattr(rasters, "MAX_PIXELS", 600)
+    monkeypatch.setenv("HISTOLOOM_LIMITS", "image_pixels=600")
     assert (read_image(tmp_path / "a.png") == TISSUE).all()
 
 

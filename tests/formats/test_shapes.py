@@ -9,7 +9,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from histoloom.errors import InputError
-from histoloom.formats import json_stream
 from histoloom.formats.shapes import Drawing, class_name, paint, read_shapes
 
 SAMPLES = Path(__file__).parents[3] / "shared" / "data" / "qupath"
@@ -23,10 +22,10 @@ def feature(coordinates=None, classification=None, kind="Polygon", **more) -> di
     return {"type": "Feature", "geometry": geometry, "properties": properties} | more
 
 
-def read(tmp_path: Path, value, name: str = "a.geojson", **options) -> Drawing:
+def read(tmp_path: Path, value, name: str = "a.geojson") -> Drawing:
     path = tmp_path / name
     path.write_bytes(value if isinstance(value, bytes) else json.dumps(value).encode())
-    return read_shapes(path, **options)
+    return read_shapes(path)
 
 
 def painted(geometry: shapely.Geometry, width=20, height=20, **place) -> np.ndarray:
@@ -205,22 +204,24 @@ def test_brackets_in_names_do_not_nest(tmp_path):
     assert len(read(tmp_path, names).shapes) == 5
 
 
-def test_number_of_objects_is_limited_by_an_option(tmp_path):
-    assert len(read(tmp_path, [feature()] * 3, max_objects=3).shapes) == 3
-    with pytest.raises(InputError, match=r"more than 2 objects; .* raise the option max_objects"):
-        read(tmp_path, [feature()] * 3, max_objects=2)
+def test_number_of_objects_is_limited_by_a_setting(tmp_path, monkeypatch):
+    monkeypatch.setenv("HISTOLOOM_LIMITS", "geojson_objects=3")
+    assert len(read(tmp_path, [feature()] * 3).shapes) == 3
+    with pytest.raises(InputError, match=r"more than 3 objects; .* raise limits.geojson_objects"):
+        read(tmp_path, [feature()] * 4)
 
 
 def test_an_object_of_endless_text_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr(json_stream, "MAX_OBJECT_BYTES", 2**20)
+    monkeypatch.setenv("HISTOLOOM_LIMITS", "text_mib=1")
     bomb = b'[{"type": "' + b"a" * 2**22
     with pytest.raises(InputError, match="one object takes more than 1 MiB"):
         read(tmp_path, gzip.compress(bomb))
 
 
 def test_many_objects_are_together_longer_than_one_may_be(tmp_path, monkeypatch):
-    monkeypatch.setattr(json_stream, "MAX_OBJECT_BYTES", 2**18)
-    assert len(read(tmp_path, [feature()] * 5000).shapes) == 5000
+    monkeypatch.setenv("HISTOLOOM_LIMITS", "text_mib=1")
+    assert len(json.dumps([feature()] * 10_000)) > 1.2 * 2**20
+    assert len(read(tmp_path, [feature()] * 10_000).shapes) == 10_000
 
 
 def test_painted_pixels_are_those_whose_centre_lies_in_the_polygon():

@@ -63,7 +63,7 @@ def test_a_loss_of_maps_and_distances_ends_in_nuclei(inputs, tmp_path, monkeypat
     how = {"overlap": 1, "window": "hann", "batch-size": 4, "precision": "float32"}
     predicted = {part: {kind: tmp_path / part / kind for kind in ("probabilities", "maps")} for part in ("test", "val")}
     for part, folders in predicted.items():
-        model = {"model": inputs.parent / "model.pt", "part": part, "cost": tmp_path / part / "cost.json"}
+        model = {"model": inputs.parent / "model.safetensors", "part": part, "cost": tmp_path / part / "cost.json"}
         run_script("predict_images", fold | how | model | folders, monkeypatch)
     # In the test image's disc about (24, 20) the maps rise to the right and downwards.
     maps = np.load(predicted["test"]["maps"] / "image_0.npy").astype(int)

@@ -40,11 +40,11 @@ def study(tmp_path):
     write_table(tmp_path / "index.csv", INDEX_COLUMNS, [row | {"height": 40, "width": 50}])
     write_table(tmp_path / "folds.csv", ("fold", "part", "name", "group"), [(0, "test", "a", "")])
     torch.manual_seed(0)
-    save_model(tmp_path / "model.pt", build_network("unet", {"width": 2}, 2).state_dict(), CARD)
+    save_model(tmp_path / "model.safetensors", build_network("unet", {"width": 2}, 2).state_dict(), CARD)
     return tmp_path
 
 
-def predict_script(study, overlap, monkeypatch, models=("model.pt",), **more):
+def predict_script(study, overlap, monkeypatch, models=("model.safetensors",), **more):
     flags = {
         "index": study / "index.csv",
         "folds": study / "folds.csv",
@@ -82,7 +82,7 @@ def test_script_writes_the_maps_of_a_network_that_has_them(study, monkeypatch):
     torch.manual_seed(0)
     network = build_network("unet", {"width": 2}, 4).eval()
     card = CARD | {"has_maps": True}
-    save_model(study / "model.pt", network.state_dict(), card)
+    save_model(study / "model.safetensors", network.state_dict(), card)
     predict_script(study, 4, monkeypatch)
     settings = EngineSettings(overlap=4, window="gaussian", batch_size=4, precision="float32")
     _, maps = predict_image(Engine([network], card, settings, torch.device("cpu")), noise(40, 50))
@@ -104,9 +104,9 @@ def test_script_averages_models_turns_tiles_and_takes_another_window_where_asked
     for seed in range(2):
         torch.manual_seed(seed)
         networks.append(build_network("unet", {"width": 2}, 2).eval())
-        save_model(study / f"{seed}.pt", networks[-1].state_dict(), CARD)
+        save_model(study / f"{seed}.safetensors", networks[-1].state_dict(), CARD)
     more = {"tta": "true", "window-px": 48}
-    predict_script(study, 9, monkeypatch, ["0.pt", "1.pt"], **more)
+    predict_script(study, 9, monkeypatch, ["0.safetensors", "1.safetensors"], **more)
     settings = EngineSettings(9, "gaussian", 4, "float32", window_px=48, tta=True)
     expected, _ = predict_image(Engine(networks, CARD, settings, torch.device("cpu")), noise(40, 50))
     found = read_probabilities(study / "probabilities" / "a.npy", 2)
@@ -114,9 +114,11 @@ def test_script_averages_models_turns_tiles_and_takes_another_window_where_asked
 
 
 def test_script_refuses_models_of_other_classes(study, monkeypatch):
-    save_model(study / "other.pt", build_network("unet", {"width": 2}, 2).state_dict(), CARD | {"classes": ["a", "b"]})
+    save_model(
+        study / "other.safetensors", build_network("unet", {"width": 2}, 2).state_dict(), CARD | {"classes": ["a", "b"]}
+    )
     with pytest.raises(
-        SystemExit, match=r"error: .*other.pt: classes \['a', 'b'\]; expected \['background', 'nucleus'\]"
+        SystemExit, match=r"error: .*other.safetensors: classes \['a', 'b'\]; expected \['background', 'nucleus'\]"
     ):
-        predict_script(study, 4, monkeypatch, ["model.pt", "other.pt"])
+        predict_script(study, 4, monkeypatch, ["model.safetensors", "other.safetensors"])
     assert not (study / "probabilities").exists()

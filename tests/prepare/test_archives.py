@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from histoloom.errors import InputError
+from histoloom.prepare.fetch import archives
 from histoloom.prepare.fetch.archives import unpack
 
 GOOD = [("Fold 1/images/a.txt", b"first"), ("Fold 1/masks/b.txt", b"second"), ("README.txt", b"read")]
@@ -62,11 +63,14 @@ def content(folder):
     }
 
 
-def check_refused(archive, folder, message, **limits):
+RAISE = "raise limits.{0} in the config (of a script by itself: HISTOLOOM_LIMITS={0}=...)"
+
+
+def check_refused(archive, folder, message):
     """The message is golden, and nothing was written, inside the target or outside."""
     before = sorted(folder.parent.rglob("*"))
     with pytest.raises(InputError) as problem:
-        unpack(archive, folder, **limits)
+        unpack(archive, folder)
     assert str(problem.value) == message.replace("ARCHIVE", str(archive))
     assert sorted(path for path in folder.parent.rglob("*") if path != folder) == before
     assert not folder.exists() or not any(folder.iterdir())
@@ -232,16 +236,20 @@ def test_the_message_names_both_spellings(make, folder):
     check_refused(make([("images/A.png", b""), ("images/a.png", b"")]), folder, message)
 
 
-def test_a_bomb_is_refused_by_its_size(make, folder):
+def test_a_bomb_is_refused_by_its_size(make, folder, monkeypatch):
+    monkeypatch.setattr(archives, "GB", 10**6)
     archive = make([("zeros.npy", bytes(10_000_000))])
-    message = "ARCHIVE: unpacks to more than 9999999 bytes; expected less; unpack it by hand if you trust it"
-    check_refused(archive, folder, message, limit_bytes=9_999_999)
-    unpack(archive, folder, limit_bytes=10_000_000)
+    monkeypatch.setenv("HISTOLOOM_LIMITS", "archive_gb=9 archive_ratio=100000")
+    message = "ARCHIVE: unpacks to more than 9000000 bytes; expected less; if you trust it, "
+    check_refused(archive, folder, message + RAISE.format("archive_gb"))
+    monkeypatch.setenv("HISTOLOOM_LIMITS", "archive_gb=10 archive_ratio=100000")
+    unpack(archive, folder)
 
 
-def test_a_bomb_is_refused_by_its_number_of_members(make, folder):
-    message = "ARCHIVE: has more than 2 members; expected fewer; unpack it by hand"
-    check_refused(make(GOOD), folder, message, limit_members=2)
+def test_a_bomb_is_refused_by_its_number_of_members(make, folder, monkeypatch):
+    monkeypatch.setenv("HISTOLOOM_LIMITS", "archive_members=2")
+    message = "ARCHIVE: has more than 2 members; expected fewer; if you trust it, " + RAISE.format("archive_members")
+    check_refused(make(GOOD), folder, message)
 
 
 def test_a_zip_that_lies_about_its_size_writes_no_more_than_it_says(folder, tmp_path):
@@ -252,7 +260,7 @@ def test_a_zip_that_lies_about_its_size_writes_no_more_than_it_says(folder, tmp_
     struct.pack_into("<I", body, place, 1000)
     archive.write_bytes(body)
     with pytest.raises(InputError, match=r"a.zip: cannot be unpacked \(Bad CRC-32 for file 'zeros.npy'\)"):
-        unpack(archive, folder, limit_bytes=1000)
+        unpack(archive, folder)
     assert list(folder.iterdir()) == []
 
 

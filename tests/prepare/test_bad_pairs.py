@@ -281,7 +281,7 @@ def mixed_folder(root: Path) -> Dataset:
 
 
 def test_bad_images_stop_the_preparation_and_leave_nothing(tmp_path):
-    with pytest.raises(InputError, match="dataset 'lab': 2 problems with its files, beside 1 sound images"):
+    with pytest.raises(InputError, match="dataset 'lab': 2 problems with its files, beside 1 sound image;"):
         prepare(tmp_path / "out", mixed_folder(tmp_path / "raw"))
     assert not (tmp_path / "out" / "index.csv").exists()
 

@@ -210,14 +210,11 @@ def test_entities_neither_grow_nor_read_files(tmp_path):
             only(tmp_path)
 
 
-def test_a_small_file_that_unpacks_to_a_large_one_is_refused_unread(tmp_path):
+def test_a_small_file_that_unpacks_to_a_large_one_is_refused_unread(tmp_path, monkeypatch):
     write_tile(tmp_path, gzip.compress(b" " * (3 * MIB)), suffix=".xml.gz")
-    with pytest.raises(InputError, match=r"has more than 2 MiB when unpacked; .*raise 'max_xml_mib'"):
-        only(tmp_path, max_xml_mib=2)
-    with pytest.raises(InputError, match=r"has more than 1\.5 MiB when unpacked"):
-        only(tmp_path, max_xml_mib=1.5)
-    with pytest.raises(InputError, match="max_xml_mib: 0; expected at least 1"):
-        monuseg(tmp_path, max_xml_mib=0)
+    monkeypatch.setenv("HISTOLOOM_LIMITS", "text_mib=2")
+    with pytest.raises(InputError, match=r"has more than 2 MiB when unpacked; .*raise limits.text_mib"):
+        only(tmp_path)
 
 
 def test_an_annotation_of_another_image_is_refused(tmp_path):

@@ -276,7 +276,7 @@ def test_script_names_each_bad_image_in_the_log(tmp_path):
     assert stopped.returncode == 1
     for name in ("Case_1-01", "Case_3-01"):
         assert f"bad image: {tmp_path}/raw/images/{name}.png" in stopped.stderr
-    assert "error: dataset 'toy': 2 problems with its files, beside 1 sound images" in stopped.stderr
+    assert "error: dataset 'toy': 2 problems with its files, beside 1 sound image;" in stopped.stderr
     assert run_script(tmp_path / "out", *flags, "--on-bad-image", "skip").returncode == 0
     assert [row.name for row in read_index(tmp_path / "out" / "index.csv")] == ["Case_2-01"]
 

@@ -244,7 +244,6 @@ def test_annotations_beside_the_image_are_a_problem(tmp_path):
         ({"region_px": 8}, "region_px: 8"),
         ({"line_px": -1}, "line_px: -1"),
         ({"annotations": "drawn"}, "drawn: no such folder"),
-        ({"max_objects": 1}, "more than 1 objects"),
         ({"group": "case(\\d+)"}, "nothing that matches the group pattern"),
         ({"downsample": 101}, "annotates no pixel"),
     ],

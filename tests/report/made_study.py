@@ -75,7 +75,7 @@ def card_flags(results: Path, report: Path) -> list[str]:
     flags = [word for name, path in named.items() for word in (f"--{name}", str(path))]
     folds = [model / f"fold{fold}" for fold in (0, 1)]
     flags += ["--history", *(str(fold / "history.csv") for fold in folds)]
-    return [*flags, "--model", *(str(fold / "model.pt") for fold in folds), "--architecture", "unet"]
+    return [*flags, "--model", *(str(fold / "model.safetensors") for fold in folds), "--architecture", "unet"]
 
 
 def _write_data(folder: Path) -> None:
@@ -160,4 +160,4 @@ def _write_fold(folder: Path, has_diverged: bool) -> None:
     rows = [(1, 0.001, 0.9, 0.8, 0.5, 20, 9, 1, 10, 0, ""), (2, 0.001, 0.8, 0.7, 0.625, 25, 9, 1, 10, 0, ""),
             (3, 0.001, 0.8, 0.7, 0.6, 30, 9, 0, 10, 1, ended)]  # fmt: skip
     write_table(folder / "history.csv", columns, rows)
-    (folder / "model.pt").write_bytes(b"weights")
+    (folder / "model.safetensors").write_bytes(b"weights")

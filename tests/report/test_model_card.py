@@ -177,12 +177,12 @@ def test_front_matter_is_what_a_hub_reads(written):
     (result,) = matter["model-index"][0]["results"]
     assert result["metrics"] == [{"type": "dice", "name": "dice of foreground", "value": 0.835}]
     assert matter["pipeline_tag"] == "image-segmentation"
-    assert set(matter["histoloom"]["weights"]) == {"fold0/model.pt", "fold1/model.pt"}
+    assert set(matter["histoloom"]["weights"]) == {"fold0/model.safetensors", "fold1/model.safetensors"}
 
 
 def test_the_command_has_the_flags_that_predicted(written):
     for form in written:
-        assert "--overlap 4" in form and "--model results/toy/unet/fold0/model.pt" in form
+        assert "--overlap 4" in form and "--model results/toy/unet/fold0/model.safetensors" in form
 
 
 def test_the_script_takes_the_command(written, monkeypatch):
@@ -210,7 +210,7 @@ def test_the_python_that_it_shows_predicts(written, tmp_path, monkeypatch):
     }
     for fold in (0, 1):
         weights = build_network("unet", {"width": 2}, 2).state_dict()
-        save_model(tmp_path / "results" / DATASET / "unet" / f"fold{fold}" / "model.pt", weights, about)
+        save_model(tmp_path / "results" / DATASET / "unet" / f"fold{fold}" / "model.safetensors", weights, about)
     write_image(tmp_path / "image.png", np.full((40, 50, 3), 200, np.uint8))
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", [*sys.path])  # to which the code adds

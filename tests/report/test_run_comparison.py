@@ -135,7 +135,7 @@ def test_code_is_told_by_commits_of_cards_and_by_fingerprints_of_rules(runs):
         card = run / DATASET / "figures" / "card_unet.md"
         card.parent.mkdir()
         card.write_text(f"---\nhistoloom: {{commit: {commit}}}\n---\n# x\n")
-        record(run, f"results/{DATASET}/unet/fold0/model.pt", "train", [code, ["--epochs", "3"]])
+        record(run, f"results/{DATASET}/unet/fold0/model.safetensors", "train", [code, ["--epochs", "3"]])
         record(run, f"results/{DATASET}/folds.csv", "split", ["c" * 12, ["--seed", "0"]])
     assert compared(runs).code == (
         "commit: one -> two (1 of 1 models)",

@@ -33,7 +33,7 @@ class SlideCase:
     folder: Path
     height: int
     width: int
-    models: list[str] = field(default_factory=lambda: ["model.pt"])
+    models: list[str] = field(default_factory=lambda: ["model.safetensors"])
     flags: dict = field(default_factory=dict)
 
     def write(self) -> "SlideCase":
@@ -46,7 +46,7 @@ class SlideCase:
         write_image(self.folder / "tissue.png", (tissue[: size[0], : size[1]] * 255).astype(np.uint8))
         facts = {"name": "a", "slide": "slide.tif", "width": self.width, "height": self.height, "mpp": MPP}
         write_json(self.folder / "slide.json", facts | {"tissue_mpp": TISSUE_MPP})
-        self.write_model("model.pt")
+        self.write_model("model.safetensors")
         return self
 
     def write_model(self, name: str, seed: int = 0, **changes) -> None:

@@ -16,8 +16,8 @@ from histoloom.slides.band_store import BandStore
 from histoloom.slides.prediction.slide_pixels import SlidePixels
 from histoloom.split.normalisation import write_reference
 from tests.colour.test_stain import stained
+from tests.lease_case import QUICK, held
 from tests.scripts_run import outcome
-from tests.slides.prediction.test_lease import held
 from tests.slides.slide_case import CLASSES, SlideCase
 
 SETTINGS = EngineSettings(overlap=4, window="hann", batch_size=8, precision="float32")
@@ -59,9 +59,9 @@ def off_by_one_at_most(found, expected):
 
 @pytest.mark.parametrize("mpp", [0.5, 1.0])
 def test_tissue_of_a_slide_is_predicted_as_an_image_of_it_is_and_glass_is_background(case, mpp):
-    case.write_model("model.pt", mpp=mpp)
+    case.write_model("model.safetensors", mpp=mpp)
     assert outcome(case.words()) == "done"
-    network, card = load_model(case.folder / "model.pt")
+    network, card = load_model(case.folder / "model.safetensors")
     with Slide(case.folder / "slide.tif") as slide:
         pixels = SlidePixels(slide, mpp)
         image = pixels.rows(0, pixels.height)
@@ -98,7 +98,7 @@ def test_facts_of_the_slide_stand_in_the_store(case):
 
 
 def test_an_ensemble_without_maps_writes_the_mean_of_probabilities_alone(case):
-    names = ["0.pt", "1.pt"]
+    names = ["0.safetensors", "1.safetensors"]
     for seed, name in enumerate(names):
         case.write_model(name, seed, has_maps=False)
     found = []
@@ -112,7 +112,7 @@ def test_an_ensemble_without_maps_writes_the_mean_of_probabilities_alone(case):
 
 
 def test_a_model_without_resolution_needs_it_as_a_flag(case):
-    case.write_model("model.pt", mpp=None)
+    case.write_model("model.safetensors", mpp=None)
     assert "does not say at how many µm per pixel it was trained" in outcome(case.words())
     case.flags = {"mpp": 1.0}
     assert outcome(case.words()) == "done"
@@ -122,17 +122,25 @@ def test_a_model_without_resolution_needs_it_as_a_flag(case):
 @pytest.mark.parametrize(
     ("flags", "models", "message"),
     [
-        ({"mpp": 0.25}, ["model.pt"], "model.pt: trained at 0.5 µm per pixel, but --mpp is 0.25; expected the same"),
-        ({}, ["model.pt", "others.pt"], "others.pt: classes ['background', 'gland']; expected ['background', 'stroma'"),
-        ({}, ["model.pt", "coarse.pt"], "coarse.pt: mpp 1.0; expected 0.5 as of"),
-        ({}, ["missing.pt"], "missing.pt: no such model"),
-        ({"overlap": 9}, ["model.pt"], "overlap 9 of tiles of 32 px; expected a tile_px divisible by 3"),
-        ({"slide": "none.tif"}, ["model.pt"], "none.tif: cannot be read"),
+        (
+            {"mpp": 0.25},
+            ["model.safetensors"],
+            "model.safetensors: trained at 0.5 µm per pixel, but --mpp is 0.25; expected the same",
+        ),
+        (
+            {},
+            ["model.safetensors", "others.safetensors"],
+            "others.safetensors: classes ['background', 'gland']; expected ['background', 'stroma'",
+        ),
+        ({}, ["model.safetensors", "coarse.safetensors"], "coarse.safetensors: mpp 1.0; expected 0.5 as of"),
+        ({}, ["missing.safetensors"], "missing.safetensors: no such model"),
+        ({"overlap": 9}, ["model.safetensors"], "overlap 9 of tiles of 32 px; expected a tile_px divisible by 3"),
+        ({"slide": "none.tif"}, ["model.safetensors"], "none.tif: cannot be read"),
     ],
 )
 def test_what_does_not_fit_is_refused_and_nothing_written(case, flags, models, message):
-    case.write_model("others.pt", classes=["background", "gland"])
-    case.write_model("coarse.pt", mpp=1.0)
+    case.write_model("others.safetensors", classes=["background", "gland"])
+    case.write_model("coarse.safetensors", mpp=1.0)
     case.flags, case.models = {"choose": "all", **flags}, models
     said = outcome(case.words())
     assert said.startswith("error: ")
@@ -150,9 +158,9 @@ def test_a_mask_of_another_slide_is_refused(case):
 
 
 def test_a_model_that_gives_no_numbers_is_told_and_nothing_published(case):
-    network, card = load_model(case.folder / "model.pt")
+    network, card = load_model(case.folder / "model.safetensors")
     next(network.parameters()).data.fill_(torch.nan)
-    save_model(case.folder / "model.pt", network.state_dict(), card)
+    save_model(case.folder / "model.safetensors", network.state_dict(), card)
     assert "unet: band 0: gave no numbers (NaN) at some pixels" in outcome(case.words())
     assert not (case.folder / "prediction").exists()
 
@@ -187,7 +195,7 @@ def test_an_interrupted_prediction_goes_on_at_its_band_and_other_settings_begin_
         assert found[f"m/{name}"] == expected[f"maps/{name}"]
 
 
-def test_a_second_prediction_of_the_same_is_refused_and_touches_nothing(case, monkeypatch):
+def test_a_second_prediction_of_the_same_is_refused_and_touches_nothing(case, monkeypatch, capsys):
     def full_disk(store, band, values):
         raise OSError(28, "No space left on device")
 
@@ -197,9 +205,12 @@ def test_a_second_prediction_of_the_same_is_refused_and_touches_nothing(case, mo
     (folder,) = (case.folder / "state").iterdir()
     half_written = folder / "probabilities" / ".part-of-the-first-writer"
     half_written.write_bytes(b"half a band")
+    monkeypatch.setattr("histoloom.lease.SPANS", QUICK)
     with held(folder) as process:
-        said = outcome(case.words())
-        assert said.startswith(f"error: {folder}: written by process {process.pid} on host ")
+        assert outcome(case.words()) == "3"
+        said = capsys.readouterr().err
+        assert f"error: {folder}: another run is at work here (user " in said
+        assert f", process {process.pid}, job none, since " in said
         assert half_written.exists()
         assert not (case.folder / "prediction").exists()
     assert outcome(case.words()) == "done"
@@ -207,13 +218,13 @@ def test_a_second_prediction_of_the_same_is_refused_and_touches_nothing(case, mo
 
 
 def test_the_best_of_several_models_is_the_one_with_the_highest_validation_score(case):
-    case.models = ["0.pt", "1.pt", "2.pt"]
+    case.models = ["0.safetensors", "1.safetensors", "2.safetensors"]
     for fold, score in enumerate((0.4, 0.7, float("nan"))):
-        case.write_model(f"{fold}.pt", seed=fold, fold=fold, score=score)
+        case.write_model(f"{fold}.safetensors", seed=fold, fold=fold, score=score)
     assert outcome(case.words()) == "done"
     grid, found = stored(case, "probabilities")
     assert grid.facts["fold"] == 1
-    case.models = ["1.pt"]
+    case.models = ["1.safetensors"]
     assert outcome(case.words()) == "done"
     np.testing.assert_array_equal(stored(case, "probabilities")[1], found)
 

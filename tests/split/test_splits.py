@@ -273,8 +273,8 @@ BAD_LISTS = {
     "folds": ("name,fold,part\n" + "".join(f"{n},1,train\n" for n in "abcd"), r"has folds 1; expected 0 to 0"),
     "columns": ("image,part\na,train\n", r"has columns image, part; expected name,part or name,fold,part"),
     "empty": ("", r"has columns none; expected name,part"),
-    "short": ("name,fold,part\na\n", r"line 2: part 'None'; expected train"),
-    "not text": (b"name,part\n\xe4,train\n", r"cannot be read \(.*expected a CSV in UTF-8"),
+    "short": ("name,fold,part\na\n", r"line 2: part ''; expected train"),
+    "not text": (b"name,part\n\xe4,train\n", r"cannot be read as text \(.*expected a CSV in UTF-8"),
 }
 
 

@@ -66,7 +66,10 @@ def test_the_real_samples_study_is_sound_where_its_data_is(study):
             "datasets: {demo_breast: {reader: brecahad, root: ., tiles: {tile_px: 128, stride_px: 300}}}\n",
             "demo_breast.tiles.stride_px: 300; expected at most tile_px \\(128\\)",
         ),
-        ("train: {batch_size: 8, processes: 3}\n", "train.batch_size: 8; expected a multiple of processes \\(3\\)"),
+        (
+            "train: {batch_size: 8, processes_per_node: 3}\n",
+            "train.batch_size: 8; expected a multiple of the processes",
+        ),
         (
             "study: {datasets: [demo_brest]}\n",
             r"study.datasets\[0\]: 'demo_brest' is not .* did you mean 'demo_breast'",
@@ -209,7 +212,7 @@ def test_values_from_the_command_line_are_checked_too(study):
 
 
 def test_a_stronger_sections_value_is_blamed_where_it_stands(study):
-    text = "train: {processes: 2}\npairs:\n  demo_breast/unet_small:\n    train: {batch_size: 3}\n"
+    text = "train: {processes_per_node: 2}\npairs:\n  demo_breast/unet_small:\n    train: {batch_size: 3}\n"
     [problem] = study(text)
     assert problem.startswith("study.yaml:4: pairs.demo_breast/unet_small.train.batch_size: 3; expected a multiple of")
 

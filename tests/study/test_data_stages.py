@@ -38,7 +38,7 @@ TARGETS = (
     "results/fetched/prepared/index.csv",
     "results/at_once/prepared/index.csv",
     "results/stained/inspection/findings.csv",
-    "results/stained/unet_small/fold0/model.pt",
+    "results/stained/unet_small/fold0/model.safetensors",
     "results/stained/all_background/fold0/probabilities",
 )
 # Training as such is tested elsewhere; here its files need only be there.

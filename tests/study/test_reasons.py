@@ -124,11 +124,11 @@ def test_a_newer_input_is_named():
 
 
 def test_a_job_without_record_never_ran():
-    assert causes(job(before=None, missing=("model.pt",))) == ["never run"]
+    assert causes(job(before=None, missing=("model.safetensors",))) == ["never run"]
 
 
 def test_a_file_that_is_gone_is_no_first_run():
-    assert causes(job(missing=("model.pt",), gone=("model.pt",))) == ["files that were made are gone"]
+    assert causes(job(missing=("model.safetensors",), gone=("model.safetensors",))) == ["files that were made are gone"]
 
 
 def test_a_file_that_a_rule_did_not_make_before_is_told_with_its_wildcards():
@@ -143,7 +143,7 @@ def test_another_command_explains_the_other_files_that_it_reads():
 
 
 def test_a_broken_off_job_is_told_as_such():
-    assert causes(job(is_interrupted=True, missing=("model.pt",))) == ["broken off before it was done"]
+    assert causes(job(is_interrupted=True, missing=("model.safetensors",))) == ["broken off before it was done"]
 
 
 def test_a_changed_command_names_its_rule_file():
@@ -173,7 +173,8 @@ def test_causes_stand_first_and_once_with_all_their_jobs():
 
 def test_what_flags_told_is_not_told_again_of_the_recorded_config():
     old, new = (
-        {"train": {"epochs": n, "processes": n}, "datasets": {"demo": {"train": {"epochs": 9}}}} for n in (5, 6)
+        {"train": {"epochs": n, "processes_per_node": n}, "datasets": {"demo": {"train": {"epochs": 9}}}}
+        for n in (5, 6)
     )
     record = Record((json.dumps(old),), frozenset(), 1.0)
     recorded = PlannedJob("record_config", "report_pages.smk", "record_config.py", {"study": "s"},
@@ -181,7 +182,7 @@ def test_what_flags_told_is_not_told_again_of_the_recorded_config():
     tiny = {"architecture": "tiny", "dataset": "other"}
     changed = job(flags=with_flag("--epochs", "6"), wildcards=tiny)
     found = [cause.text for cause, _ in explain([changed, recorded], CONFIG).causes]
-    assert found == ["train.epochs: 5 -> 6", "train.processes: 5 -> 6"]
+    assert found == ["train.epochs: 5 -> 6", "train.processes_per_node: 5 -> 6"]
 
 
 def test_causes_of_the_same_jobs_stand_together():

@@ -88,5 +88,5 @@ def test_a_slide_counts_by_its_content():
 
 
 def test_every_fold_of_the_model_is_there_to_choose_from():
-    files = study().slides.folds_of("results/{dataset}/{architecture}/fold{fold}/model.pt")(wild("b"))
-    assert files == [f"results/demo_breast/unet_small/fold{fold}/model.pt" for fold in range(3)]
+    files = study().slides.folds_of("results/{dataset}/{architecture}/fold{fold}/model.safetensors")(wild("b"))
+    assert files == [f"results/demo_breast/unet_small/fold{fold}/model.safetensors" for fold in range(3)]

@@ -33,7 +33,7 @@ TARGETS = (
     *(FOLD.format(name) + "epochs.gif" for name in ("unet_small", "unet_narrow")),
     "results/demo_breast/inspection/findings.csv",
 )
-INSPECTION = ("find_duplicates", "inspect")
+INSPECTION = ("find_duplicates", "inspect", "check_headline")
 LEARNING = ("train", "render_epochs", "predict", "postprocess", "evaluate")  # tuning is of what is predicted
 
 
@@ -178,8 +178,21 @@ def test_a_touch_reruns_nothing(finished):
 
 
 def test_how_training_runs_reruns_nothing(finished):
-    run = {"processes": 2, "threads_per_process": 2, "loader_workers": 0, "checkpoint_minutes": 1}
+    run = {
+        "processes_per_node": 2,
+        "threads_per_process": 2,
+        "loader_workers": 0,
+        "checkpoint_minutes": 1,
+        "local_scratch": True,
+    }
     assert planned(finished, with_values(train=run)) == set()
+
+
+def test_what_jobs_ask_a_cluster_for_reruns_nothing(finished):
+    asked = {"growth": 2.0} | {stage: {"cores": 2, "memory_mb": 9, "minutes": 9} for stage in ("prepare", "evaluate")}
+    asked |= {stage: {"cores": 2, "memory_mb": 9, "minutes": 9, "gpus": 3} for stage in ("train", "predict")}
+    own = {"demo_breast": {**STUDY["datasets"]["demo_breast"], "resources": {"split": {"cores": 2, "minutes": 9}}}}
+    assert planned(finished, with_values(resources=asked, datasets=own)) == set()
 
 
 def test_another_order_of_the_configs_lines_reruns_nothing(finished):
@@ -223,6 +236,10 @@ def test_a_figures_setting_never_trains_again(finished):
 
 def test_another_number_of_samples_on_the_inspection_sheet_splits_and_trains_nothing_again(finished):
     assert planned(finished, with_values(inspect={"examples": 2})) == {("inspect", "")}
+
+
+def test_another_headline_is_checked_and_splits_and_trains_nothing_again(finished):
+    assert planned(finished, with_values(report={"headline_class": "mean"})) == {("check_headline", "")}
 
 
 def test_post_processing_does_not_predict_again(finished):

@@ -150,6 +150,11 @@ def test_the_order_of_a_list_is_kept():
     assert flags({"metric": ["pq", "dice"]}) == ["--metric", "pq", "dice"]
 
 
+def test_equal_flags_are_one_list_for_all_jobs_of_a_plan():
+    assert flags({"tile_px": 256, "flip": True}) is flags({"flip": True, "tile_px": 256})
+    assert flags({"tile_px": 256}) is not flags({"tile_px": 128})
+
+
 def test_flags_of_nothing_are_left_out():
     assert flags({"option": {}, "metric": [], "flip": False, "hue_deg": 0.0}) == ["--flip", "false", "--hue-deg", "0.0"]
 
@@ -182,7 +187,9 @@ def changed(**values):
     return {**DEMO, "train": {**DEMO["train"], **values}}
 
 
-@pytest.mark.parametrize("run", [{"processes": 2}, {"threads_per_process": 2}, {"loader_workers": 0}])
+@pytest.mark.parametrize(
+    "run", [{"processes_per_node": 2}, {"threads_per_process": 2}, {"loader_workers": 0}, {"local_scratch": True}]
+)
 def test_how_training_runs_is_no_part_of_its_flags(run):
     before, after = Study(DEMO), Study(changed(**run))
     assert before.train.flags(WILDCARDS) == after.train.flags(WILDCARDS)
@@ -190,7 +197,7 @@ def test_how_training_runs_is_no_part_of_its_flags(run):
 
 
 def test_threads_are_those_of_all_processes():
-    assert Study(changed(processes=2, threads_per_process=3)).train.threads(WILDCARDS) == 6
+    assert Study(changed(processes_per_node=2, threads_per_process=3)).train.threads(WILDCARDS) == 6
 
 
 def test_the_loss_and_the_selecting_metric_are_part_of_trainings_code():

@@ -1,6 +1,5 @@
 """Checkpoints are whole or passed over, and a state folder serves one run at a time."""
 
-import fcntl
 import io
 import os
 import pickle
@@ -8,9 +7,12 @@ import pickle
 import pytest
 import torch
 
-from histoloom.errors import InputError
+from histoloom.errors import HeldError, InputError
+from histoloom.lease import Lease
 from histoloom.train import checkpoint
-from histoloom.train.checkpoint import leased, load_checkpoint, save_checkpoint
+from histoloom.train.checkpoint import load_checkpoint, save_checkpoint
+from histoloom.train.distributed import Ranks
+from histoloom.train.learner import Learner
 
 
 def state(step: int, fingerprint: str = "abc") -> dict:
@@ -106,32 +108,35 @@ def test_what_was_passed_over_does_not_push_out_what_is_written_then(tmp_path):
     assert load_checkpoint(tmp_path, "abc")[0]["progress"]["step"] == 2
 
 
-def test_a_second_run_on_the_same_folder_is_told_who_has_it(tmp_path, monkeypatch):
-    monkeypatch.setattr(checkpoint, "LEASE_WAIT_SECONDS", 0.0)
-    with (
-        leased(tmp_path),
-        pytest.raises(InputError, match=f'another run is training here.*"pid": {os.getpid()}'),
-        leased(tmp_path),
-    ):
-        pass
-    with leased(tmp_path):  # free again
-        pass
+class Losable:
+    """A lease that another host takes over when told to."""
+
+    warning = "it was dead"
+
+    def check(self):
+        if hasattr(self, "is_lost"):
+            raise HeldError("lost")
 
 
-def test_the_second_run_changes_nothing(tmp_path, monkeypatch):
-    monkeypatch.setattr(checkpoint, "LEASE_WAIT_SECONDS", 0.0)
-    with (tmp_path / "lease.json").open("w") as holder:
-        holder.write("host a")
-        holder.flush()
-        fcntl.flock(holder, fcntl.LOCK_EX)
-        (tmp_path / ".part-of-the-first").touch()
-        with pytest.raises(InputError, match="host a"), leased(tmp_path):
-            pass
-    assert (tmp_path / "lease.json").read_text() == "host a"
-    assert (tmp_path / ".part-of-the-first").exists()
+def checkpoints(folder):
+    one = Ranks(0, 1, torch.device("cpu"))
+    return checkpoint.Checkpoints(folder, "abc", 10.0, one, lease=Losable.__new__(type("_", (Losable, Lease), {})))
 
 
-def test_what_a_killed_writer_left_is_removed(tmp_path):
-    (tmp_path / ".part-xyz.pt").write_bytes(b"half")
-    with leased(tmp_path):
-        assert not list(tmp_path.glob(".part-*"))
+def test_what_a_killed_writer_left_is_removed_and_a_dead_holder_is_told_of(tmp_path):
+    (tmp_path / "epochs").mkdir()
+    (tmp_path / "epochs" / ".part-xyz.png").write_bytes(b"half")
+    _, warnings = checkpoints(tmp_path).resume(object.__new__(Learner))
+    assert not list(tmp_path.rglob(".part-*"))
+    assert warnings == ["it was dead"]
+
+
+def test_a_run_that_lost_its_lease_writes_no_checkpoint(tmp_path):
+    run = checkpoints(tmp_path)
+    run._write(state(1), 1, 1)
+    before = sorted(tmp_path.iterdir())
+    run.lease.is_lost = True
+    with pytest.raises(HeldError, match="lost"):
+        run._write(state(2), 1, 2)
+    assert sorted(tmp_path.iterdir()) == before
+    assert len(before) == 1

@@ -39,7 +39,7 @@ def test_a_batch_that_cannot_be_shared_out_evenly_is_refused():
 @pytest.mark.parametrize("device", ["cpu", "cuda"])
 def test_a_batch_norm_with_an_activation_of_its_own_is_refused_before_anything_is_converted(device):
     network = nn.Sequential(nn.BatchNorm2d(2), nn.Sequential(BatchNormAct2d(2)))
-    expected = r"layer 1\.0: BatchNormAct2d over 2 processes; .*\nset train.processes: 1 or take another encoder"
+    expected = r"layer 1\.0: BatchNormAct2d over 2 processes; .*\nset .* train.processes_per_node to 1, or take another"
     with pytest.raises(InputError, match=expected):
         with_shared_statistics(network, Ranks(0, 2, torch.device(device)))
     assert type(network[0]) is nn.BatchNorm2d

@@ -37,11 +37,12 @@ class TrainingCase:
     loader_workers: int = 1
     checkpoint_minutes: float = 0.0  # after every step
     code: str = "code"
+    local_scratch: bool = False
 
     @property
     def outputs(self) -> dict[str, Path]:
         return {
-            "model": self.folder / "model.pt",
+            "model": self.folder / "model.safetensors",
             "history": self.folder / "history.csv",
             "epochs": self.folder / "epochs",
         }
@@ -55,7 +56,8 @@ class TrainingCase:
             "fold": 0, "tile-px": 32, "downsample": 1, "network": "unet", "option": "width=2", "code": self.code,
             "state": self.folder / "state", "model": self.outputs["model"], "history": self.outputs["history"],
             "epochs-folder": self.outputs["epochs"], "checkpoint-minutes": self.checkpoint_minutes,
-            "loader-workers": self.loader_workers, "threads-per-process": 1, **SETTINGS, **AUGMENTATION,
+            "loader-workers": self.loader_workers, "threads-per-process": 1,
+            "local-scratch": str(self.local_scratch).lower(), **SETTINGS, **AUGMENTATION,
             **self.settings,
         }  # fmt: skip
         return [word for key, value in values.items() for word in (f"--{key}", str(value))]

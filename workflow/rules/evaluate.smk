@@ -24,6 +24,10 @@ rule evaluate:
     params:
         flags=study.evaluate.count_flags,
         code=study.code_of("evaluate_predictions"),
+    threads: study.resources.evaluate.cores
+    resources:
+        mem_mb=study.resources.evaluate.memory_mb,
+        runtime=study.resources.evaluate.minutes,
     shell:
         """
         python scripts/evaluate_predictions.py \
@@ -80,6 +84,10 @@ rule summarise:
     params:
         flags=study.evaluate.summarise_flags,
         code=study.evaluate.summarise_code,
+    threads: study.resources.evaluate.cores
+    resources:
+        mem_mb=study.resources.evaluate.memory_mb,
+        runtime=study.resources.evaluate.minutes,
     shell:
         """
         python scripts/summarise_scores.py \

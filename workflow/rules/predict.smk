@@ -4,7 +4,7 @@
 rule predict:
     "Predict class probabilities of the test images, tile by overlapping tile."
     input:
-        model="results/{dataset}/{architecture}/fold{fold}/model.pt",
+        model="results/{dataset}/{architecture}/fold{fold}/model.safetensors",
         images=study.split.images,
         index=study.split.index,
         folds="results/{dataset}/folds.csv",
@@ -24,6 +24,12 @@ rule predict:
         part="test",
         flags=study.predict.flags,
         code=study.predict.code,
+    threads: study.resources.predict.cores
+    resources:
+        mem_mb=study.resources.predict.memory_mb,
+        runtime=study.resources.predict.minutes,
+        gres=study.resources.predict.gres,
+        tasks_per_gpu=0,
     shell:
         """
         python scripts/predict_images.py \
@@ -91,6 +97,10 @@ rule predict_baseline:
     params:
         part="test",
         code=study.predict.baseline_code,
+    threads: study.resources.predict.cores
+    resources:
+        mem_mb=study.resources.predict.memory_mb,
+        runtime=study.resources.predict.minutes,
     shell:
         """
         python scripts/predict_baseline.py \
@@ -141,6 +151,10 @@ rule tune_postprocess:
     params:
         flags=study.predict.tune_flags,
         code=study.predict.tune_code,
+    threads: study.resources.predict.cores
+    resources:
+        mem_mb=study.resources.predict.memory_mb,
+        runtime=study.resources.predict.minutes,
     shell:
         """
         python scripts/tune_postprocess.py \
@@ -179,6 +193,10 @@ rule postprocess:
     params:
         flags=study.predict.postprocess_flags,
         code=study.predict.postprocess_code,
+    threads: study.resources.predict.cores
+    resources:
+        mem_mb=study.resources.predict.memory_mb,
+        runtime=study.resources.predict.minutes,
     shell:
         """
         python scripts/postprocess_images.py \
@@ -216,6 +234,10 @@ rule predict_annotator:
     params:
         part="test",
         code=study.code_of("predict_annotator"),
+    threads: study.resources.predict.cores
+    resources:
+        mem_mb=study.resources.predict.memory_mb,
+        runtime=study.resources.predict.minutes,
     shell:
         """
         python scripts/predict_annotator.py \
@@ -250,6 +272,10 @@ rule compare_smoothing:
     params:
         flags=study.predict.compare_flags,
         code=study.predict.compare_code,
+    threads: study.resources.predict.cores
+    resources:
+        mem_mb=study.resources.predict.memory_mb,
+        runtime=study.resources.predict.minutes,
     shell:
         """
         python scripts/compare_smoothing.py \

@@ -49,6 +49,10 @@ rule prepare:
         flags=study.prepare.flags,
         code=study.prepare.code,
         raw_data=study.prepare.raw_digest,
+    threads: study.resources.prepare.cores
+    resources:
+        mem_mb=study.resources.prepare.memory_mb,
+        runtime=study.resources.prepare.minutes,
     shell:
         """
         python scripts/prepare_dataset.py \
@@ -80,6 +84,10 @@ rule find_duplicates:
         "../../envs/environment.yaml"
     params:
         code=study.code_of("find_duplicates"),
+    threads: study.resources.prepare.cores
+    resources:
+        mem_mb=study.resources.prepare.memory_mb,
+        runtime=study.resources.prepare.minutes,
     shell:
         """
         python scripts/find_duplicates.py \
@@ -104,6 +112,10 @@ rule find_shared_pictures:
         "../../envs/environment.yaml"
     params:
         code=study.code_of("find_duplicates"),
+    threads: study.resources.prepare.cores
+    resources:
+        mem_mb=study.resources.prepare.memory_mb,
+        runtime=study.resources.prepare.minutes,
     shell:
         """
         python scripts/find_duplicates.py \
@@ -140,6 +152,10 @@ rule inspect:
     params:
         flags=study.prepare.inspect_flags,
         code=study.prepare.inspect_code,
+    threads: study.resources.prepare.cores
+    resources:
+        mem_mb=study.resources.prepare.memory_mb,
+        runtime=study.resources.prepare.minutes,
     shell:
         """
         python scripts/inspect_dataset.py \
@@ -155,4 +171,33 @@ rule inspect:
             --sheet {output.sheet:q} \
             --sizes {output.sizes:q} \
             --stains {output.stains:q} > {log:q} 2>&1
+        """
+
+
+rule check_headline:
+    "See whether the dataset can have the score that the report is to be about, before anything is trained."
+    input:
+        description="results/{dataset}/prepared/dataset.json",
+        # Only written anew it is not checked again: what images hold hangs on what was prepared.
+        classes=ancient("results/{dataset}/inspection/classes.csv"),
+    output:
+        headline="results/{dataset}/inspection/headline.json",
+    log:
+        "logs/check_headline/{dataset}.log",
+    conda:
+        "../../envs/environment.yaml"
+    params:
+        flags=study.report.headline_flags,
+        code=study.report.code_with_headline("check_headline"),
+    threads: study.resources.prepare.cores
+    resources:
+        mem_mb=study.resources.prepare.memory_mb,
+        runtime=study.resources.prepare.minutes,
+    shell:
+        """
+        python scripts/check_headline.py \
+            --dataset {input.description:q} \
+            --classes {input.classes:q} \
+            {params.flags:q} \
+            --headline {output.headline:q} > {log:q} 2>&1
         """

@@ -26,6 +26,10 @@ rule draw_curves:
         "../../envs/environment.yaml"
     params:
         code=study.code_of("draw_curves"),
+    threads: study.resources.report.cores
+    resources:
+        mem_mb=study.resources.report.memory_mb,
+        runtime=study.resources.report.minutes,
     shell:
         """
         python scripts/draw_curves.py \
@@ -60,6 +64,10 @@ rule draw_confusion:
         "../../envs/environment.yaml"
     params:
         code=study.code_of("draw_confusion"),
+    threads: study.resources.report.cores
+    resources:
+        mem_mb=study.resources.report.memory_mb,
+        runtime=study.resources.report.minutes,
     shell:
         """
         python scripts/draw_confusion.py \
@@ -96,6 +104,10 @@ rule draw_reliability:
         "../../envs/environment.yaml"
     params:
         code=study.code_of("draw_reliability"),
+    threads: study.resources.report.cores
+    resources:
+        mem_mb=study.resources.report.memory_mb,
+        runtime=study.resources.report.minutes,
     shell:
         """
         python scripts/draw_reliability.py \
@@ -128,6 +140,10 @@ rule draw_ranks:
     params:
         flags=study.report.headline_flags,
         code=study.report.code_with_headline("draw_ranks"),
+    threads: study.resources.report.cores
+    resources:
+        mem_mb=study.resources.report.memory_mb,
+        runtime=study.resources.report.minutes,
     shell:
         """
         python scripts/draw_ranks.py \
@@ -161,6 +177,10 @@ rule draw_pareto:
     params:
         flags=study.report.headline_flags,
         code=study.report.code_with_headline("draw_pareto"),
+    threads: study.resources.report.cores
+    resources:
+        mem_mb=study.resources.report.memory_mb,
+        runtime=study.resources.report.minutes,
     shell:
         """
         python scripts/draw_pareto.py \
@@ -194,6 +214,10 @@ rule draw_strata:
     params:
         flags=study.report.headline_flags,
         code=study.report.code_with_headline("draw_strata"),
+    threads: study.resources.report.cores
+    resources:
+        mem_mb=study.resources.report.memory_mb,
+        runtime=study.resources.report.minutes,
     shell:
         """
         python scripts/draw_strata.py \
@@ -243,6 +267,10 @@ rule draw_examples:
     params:
         flags=study.report.examples_flags,
         code=study.report.code_with_headline("draw_examples"),
+    threads: study.resources.report.cores
+    resources:
+        mem_mb=study.resources.report.memory_mb,
+        runtime=study.resources.report.minutes,
     shell:
         """
         python scripts/draw_examples.py \
@@ -294,6 +322,10 @@ rule draw_agreement:
         "../../envs/environment.yaml"
     params:
         code=study.code_of("draw_agreement"),
+    threads: study.resources.report.cores
+    resources:
+        mem_mb=study.resources.report.memory_mb,
+        runtime=study.resources.report.minutes,
     shell:
         """
         python scripts/draw_agreement.py \
@@ -351,6 +383,10 @@ rule draw_models_sheet:
     params:
         flags=study.report.examples_flags,
         code=study.report.code_with_headline("draw_models_sheet"),
+    threads: study.resources.report.cores
+    resources:
+        mem_mb=study.resources.report.memory_mb,
+        runtime=study.resources.report.minutes,
     shell:
         """
         python scripts/draw_models_sheet.py \

@@ -162,7 +162,7 @@ rule write_model_card:
             fold=study.folds,
         ),
         models=collect(
-            "results/{{dataset}}/{{architecture}}/fold{fold}/model.pt",
+            "results/{{dataset}}/{{architecture}}/fold{fold}/model.safetensors",
             fold=study.folds,
         ),
         config=f"results/report/{study.slug}/config.yaml",

@@ -19,6 +19,10 @@ rule find_tissue:
         flags=study.slides.tissue_flags,
         content=study.slides.content,
         code=study.code_of("find_tissue"),
+    threads: study.resources.slides.cores
+    resources:
+        mem_mb=study.resources.slides.memory_mb,
+        runtime=study.resources.slides.minutes,
     shell:
         """
         python scripts/find_tissue.py \
@@ -35,7 +39,7 @@ rule predict_slide:
         slide=ancient(study.slides.file),
         slide_json="results/slides/{slide}/slide.json",
         tissue="results/slides/{slide}/tissue.png",
-        models=study.slides.folds_of("results/{dataset}/{architecture}/fold{fold}/model.pt"),
+        models=study.slides.folds_of("results/{dataset}/{architecture}/fold{fold}/model.safetensors"),
         references=study.slides.references,
     output:
         probabilities=directory("results/slides/{slide}/{dataset}/{architecture}/prediction/probabilities"),
@@ -51,6 +55,12 @@ rule predict_slide:
         flags=study.slides.predict_flags,
         content=study.slides.content,
         code=study.slides.predict_code,
+    threads: study.resources.slides.cores
+    resources:
+        mem_mb=study.resources.slides.memory_mb,
+        runtime=study.resources.slides.minutes,
+        gres=study.resources.slides.gres,
+        tasks_per_gpu=0,
     shell:
         """
         python scripts/predict_slide.py \
@@ -88,6 +98,10 @@ rule postprocess_slide:
     params:
         flags=study.slides.postprocess_flags,
         code=study.slides.postprocess_code,
+    threads: study.resources.slides.cores
+    resources:
+        mem_mb=study.resources.slides.memory_mb,
+        runtime=study.resources.slides.minutes,
     shell:
         """
         python scripts/postprocess_slide.py \
@@ -125,6 +139,10 @@ rule export_slide:
     params:
         flags=study.slides.export_flags,
         code=study.code_of("export_slide"),
+    threads: study.resources.slides.cores
+    resources:
+        mem_mb=study.resources.slides.memory_mb,
+        runtime=study.resources.slides.minutes,
     shell:
         """
         python scripts/export_slide.py \
@@ -155,6 +173,10 @@ rule export_probabilities:
         "../../envs/environment.yaml"
     params:
         code=study.code_of("export_probabilities"),
+    threads: study.resources.slides.cores
+    resources:
+        mem_mb=study.resources.slides.memory_mb,
+        runtime=study.resources.slides.minutes,
     shell:
         """
         python scripts/export_probabilities.py \
@@ -187,6 +209,10 @@ rule draw_overview:
     params:
         flags=study.slides.overview_flags,
         code=study.code_of("draw_overview"),
+    threads: study.resources.slides.cores
+    resources:
+        mem_mb=study.resources.slides.memory_mb,
+        runtime=study.resources.slides.minutes,
     shell:
         """
         python scripts/draw_overview.py \

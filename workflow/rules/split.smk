@@ -10,6 +10,8 @@ rule split:
         # anew it splits nothing again: what is counted in an image hangs on the index, and on code that params have.
         measures=ancient("results/{dataset}/inspection/images.csv"),
         duplicates="results/{dataset}/inspection/duplicates.csv",
+        # A headline that the dataset cannot have ends the workflow here too; another one splits nothing again.
+        headline=ancient("results/{dataset}/inspection/headline.json"),
         list=study.split.list_file,
     output:
         folds="results/{dataset}/folds.csv",
@@ -23,6 +25,10 @@ rule split:
     params:
         flags=study.split.flags,
         code=study.split.code,
+    threads: study.resources.split.cores
+    resources:
+        mem_mb=study.resources.split.memory_mb,
+        runtime=study.resources.split.minutes,
     shell:
         """
         python scripts/split_dataset.py \
@@ -58,6 +64,10 @@ rule normalise:
     params:
         flags=study.split.normalise_flags,
         code=study.split.normalise_code,
+    threads: study.resources.split.cores
+    resources:
+        mem_mb=study.resources.split.memory_mb,
+        runtime=study.resources.split.minutes,
     shell:
         """
         python scripts/normalise_images.py \
@@ -95,6 +105,10 @@ rule tiles:
     params:
         flags=study.split.tiles_flags,
         code=study.code_of("make_tiles"),
+    threads: study.resources.split.cores
+    resources:
+        mem_mb=study.resources.split.memory_mb,
+        runtime=study.resources.split.minutes,
     shell:
         """
         python scripts/make_tiles.py \
@@ -141,6 +155,10 @@ rule measure_colours:
         "../../envs/environment.yaml"
     params:
         code=study.code_of("measure_colours"),
+    threads: study.resources.split.cores
+    resources:
+        mem_mb=study.resources.split.memory_mb,
+        runtime=study.resources.split.minutes,
     shell:
         """
         python scripts/measure_colours.py \

@@ -12,7 +12,7 @@ rule train:
         # Data with errors is not trained on; findings that are merely written anew train nothing again.
         findings=ancient("results/{dataset}/inspection/findings.csv"),
     output:
-        model="results/{dataset}/{architecture}/fold{fold}/model.pt",
+        model="results/{dataset}/{architecture}/fold{fold}/model.safetensors",
         history="results/{dataset}/{architecture}/fold{fold}/history.csv",
         epochs=directory("results/{dataset}/{architecture}/fold{fold}/epochs"),
     log:
@@ -26,17 +26,29 @@ rule train:
     params:
         flags=study.train.flags,
         code=study.train.code,
-    threads: study.train.threads
+    threads: study.resources.train.cores
     # Resources cause no rerun: how many processes train is not what is trained.
     resources:
+        mem_mb=study.resources.train.memory_mb,
+        runtime=study.resources.train.minutes,
+        gres=study.resources.train.gres,
+        nodes=study.train.nodes,
         processes=study.train.processes,
+        processes_per_node=study.train.processes_per_node,
+        mpi=study.train.mpi,
+        tasks=study.train.tasks,
+        tasks_per_gpu=0,
+        slurm_extra="--ntasks-per-node=1",
         threads_per_process=study.train.threads_per_process,
         loader_workers=study.train.loader_workers,
         checkpoint_minutes=study.train.checkpoint_minutes,
-    # The state folder is not declared, since Snakemake removes declared outputs before a retry.
+        local_scratch=study.train.local_scratch,
+    # The state folder is not declared, since Snakemake removes declared outputs before a retry. `exec`, since a shell
+    # in between would die of the signal that asks the training to save and end.
     shell:
         """
-        python scripts/launch_training.py --processes {resources.processes:q} scripts/train.py \
+        exec python scripts/launch_training.py --nodes {resources.nodes:q} --processes {resources.processes_per_node:q} \
+            --cores {threads:q} scripts/train.py \
             --images {input.images:q} \
             --masks {input.masks:q} \
             --instances {input.instances:q} \
@@ -52,6 +64,7 @@ rule train:
             --threads-per-process {resources.threads_per_process:q} \
             --loader-workers {resources.loader_workers:q} \
             --checkpoint-minutes {resources.checkpoint_minutes:q} \
+            --local-scratch {resources.local_scratch:q} \
             --state results/{wildcards.dataset:q}/{wildcards.architecture:q}/fold{wildcards.fold:q}/state \
             --model {output.model:q} \
             --history {output.history:q} \
@@ -77,6 +90,10 @@ rule render_epochs:
     params:
         flags=study.train.animation_flags,
         code=study.code_of("render_epochs"),
+    threads: study.resources.report.cores
+    resources:
+        mem_mb=study.resources.report.memory_mb,
+        runtime=study.resources.report.minutes,
     shell:
         """
         python scripts/render_epochs.py \
@@ -114,6 +131,10 @@ rule draw_augmentations:
     params:
         flags=study.train.augmentation_flags,
         code=study.code_of("draw_augmentations"),
+    threads: study.resources.report.cores
+    resources:
+        mem_mb=study.resources.report.memory_mb,
+        runtime=study.resources.report.minutes,
     shell:
         """
         python scripts/draw_augmentations.py \

@@ -12,6 +12,7 @@ from jaxtyping import Float, Int32
 
 from histoloom.errors import InputError
 from histoloom.formats.images import SUFFIXES, read_image
+from histoloom.formats.whole import read_whole
 from histoloom.plugins import suggestion
 from histoloom.prepare.reading.pairs import Pair, find_folder, pair_by_stem
 from histoloom.sample import Dataset, Sample
@@ -77,9 +78,12 @@ def read_points(path: Path) -> dict[str, Float[np.ndarray, "points 2"]]:
     Raises InputError for what is no JSON object of the seven kinds, and for points outside [0, 1].
     """
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
+        values = json.loads(read_whole(path))
     except (ValueError, RecursionError) as error:
-        raise InputError(f"{path}: is not JSON ({error}); expected BreCaHAD's points; export the file again") from error
+        reason = "it nests too deep" if isinstance(error, RecursionError) else error
+        raise InputError(
+            f"{path}: is not JSON ({reason}); expected BreCaHAD's points; export the file again"
+        ) from error
     if not isinstance(values, dict):
         raise InputError(f"{path}: holds a {type(values).__name__}; expected an object of {', '.join(KINDS)}; mend it")
     for key in values:

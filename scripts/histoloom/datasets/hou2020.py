@@ -17,6 +17,7 @@ import numpy as np
 
 from histoloom.errors import InputError
 from histoloom.formats.images import read_image
+from histoloom.formats.whole import read_whole
 from histoloom.grouping import TCGA_PARTICIPANT
 from histoloom.plugins import suggestion
 from histoloom.prepare.reading.nuclei import numbered, read_nuclei, second_opinion
@@ -90,7 +91,7 @@ def find_table(root: Path, folder: Path) -> Path | None:
     Raises InputError where several have one.
     """
     files = {path for place in (root, folder) for path in place.iterdir() if path.suffix.lower() in (".txt", ".csv")}
-    found = [path for path in sorted(files) if path.is_file() and KEY.lower().encode() in path.read_bytes().lower()]
+    found = [path for path in sorted(files) if path.is_file() and KEY.lower().encode() in read_whole(path).lower()]
     if len(found) > 1:
         raise InputError(
             f"{found[0]}: has a column '{KEY}', as {found[1].name} has; expected one table of patches; move one away"

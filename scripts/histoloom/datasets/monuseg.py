@@ -28,7 +28,6 @@ def monuseg(
     mpp: int | float = 0.0,  # 0 = not known: the dataset says 40x, but micrometres per pixel only in some files
     group: str = "tcga_participant",
     organs_csv: str = "",
-    max_xml_mib: int | float = 64,  # MoNuSeg's own files have up to 4 MiB
     licence: str = "CC BY-NC-SA 4.0",
     citation: str = "Kumar et al., MoNuSeg, IEEE Trans Med Imaging 36:1550 (2017), doi 10.1109/TMI.2017.2677499",
     note: str = "",
@@ -40,7 +39,7 @@ def monuseg(
     in several outlines, and hidden nuclei: outlines that own no pixel in the end. `mpp` is in micrometres per pixel,
     for files without MicronsPerPixel. `group` is a pattern for histoloom.grouping.group_of on the file's name.
     `organs_csv`, a file in the dataset's folder with the columns name and organ, gives the stratum; a name is that of
-    an image, without suffix, or its group. `max_xml_mib` is the largest annotation that is read, in MiB, unpacked.
+    an image, without suffix, or its group.
     `licence`, `citation` and `note` (a warning carried into the report) are for other data kept in this layout.
     `problems` name images without annotation and the reverse. Raises InputError for missing folders and a bad table,
     and with the sample for names that `group` does not match, broken XML, and outlines that lie beside the image.
@@ -49,13 +48,11 @@ def monuseg(
     """
     if not (math.isfinite(mpp) and mpp >= 0):
         raise InputError(f"mpp: {mpp}; expected micrometres per pixel, such as 0.25, or 0 where unknown; mend it")
-    if not (math.isfinite(max_xml_mib) and max_xml_mib >= 1):
-        raise InputError(f"max_xml_mib: {max_xml_mib}; expected at least 1 MiB; mend it")
     pairs, problems = pair_by_stem(*_folders(root), SUFFIXES, XML_SUFFIXES)
     organs = _organs(root, organs_csv)
     return Dataset(
         classes=("background", "nucleus"),
-        items=[partial(_sample, root, pair, float(mpp), group, organs, int(max_xml_mib * 2**20)) for pair in pairs],
+        items=[partial(_sample, root, pair, float(mpp), group, organs) for pair in pairs],
         licence=licence,
         citation=citation,
         facts={"overlaps": "the later region wins", "organs": organs_csv or "not given"},
@@ -102,10 +99,10 @@ def _organs(root: Path, name: str) -> dict[str, str]:
     return {key: row["organ"] for key, row in rows_by(path, "name", ["organ"]).items()}
 
 
-def _sample(root: Path, pair: Pair, mpp: float, group: str, organs: dict[str, str], max_bytes: int) -> Sample:
+def _sample(root: Path, pair: Pair, mpp: float, group: str, organs: dict[str, str]) -> Sample:
     patient = group_of(pair.stem, group)
     image = read_image(pair.image)
-    outlines = read_outlines(pair.annotation, max_bytes)
+    outlines = read_outlines(pair.annotation)
     instances, counts = _drawn(pair, outlines, *image.shape[:2])
     return Sample(
         pair.stem,

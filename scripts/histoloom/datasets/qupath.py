@@ -32,7 +32,6 @@ def qupath(
     margin_px: int = 0,
     line_px: int | float = 1,
     mpp: int | float = 0.0,  # 0 = as the slide's header says
-    max_objects: int = 1_000_000,
     licence: str = "not stated",
     citation: str = "not stated",
     note: str = "",
@@ -57,7 +56,7 @@ def qupath(
     - `nuclei: detections` makes detections and cells (their nuclei) into instances, painted over the annotations; one
       without class has the class "nucleus". Region* then means "searched for nuclei": it paints background, below all
       else, and outside annotations only the nuclei themselves are known. With "none", detections are left out.
-    - `mpp` in micrometres per full-resolution pixel; `max_objects` a file may hold.
+    - `mpp` in micrometres per full-resolution pixel.
 
     Raises InputError for a missing folder, unusable settings, and tiles that QuPath exported (take qupath_tiles).
     `problems` name files that cannot be read or paired, lie on no image, or hold a class that the map lacks.
@@ -65,7 +64,7 @@ def qupath(
     Source: https://qupath.readthedocs.io/en/stable/docs/advanced/exporting_annotations.html
     """
     targets = class_map(classes)
-    cutting = Cutting(tuple(targets.items()), nuclei, downsample, region_px, margin_px, line_px, mpp, max_objects)
+    cutting = Cutting(tuple(targets.items()), nuclei, downsample, region_px, margin_px, line_px, mpp)
     _check(cutting, group)
     folder = _images_folder(root)
     if tile := exported_tile(folder, root / annotations):
@@ -115,7 +114,7 @@ def _surveys(pairs: Sequence[Pair], cutting: Cutting) -> tuple[dict[Pair, Survey
 def _check(cutting: Cutting, group: str) -> None:
     if cutting.nuclei not in NUCLEI:
         raise InputError(f"nuclei: unknown word '{cutting.nuclei}'; {suggestion(cutting.nuclei, list(NUCLEI))}")
-    for name, least in {"downsample": 1, "region_px": 32, "margin_px": 0, "max_objects": 1}.items():
+    for name, least in {"downsample": 1, "region_px": 32, "margin_px": 0}.items():
         value = getattr(cutting, name)
         if not isinstance(value, int) or value < least:
             raise InputError(f"{name}: {value}; expected a whole number, {least} or more; mend the option")

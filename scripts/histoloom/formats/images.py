@@ -20,7 +20,7 @@ format, never its name: a PNG named .jpg is read as the PNG it is, a web page na
 | several pages, animation   | refused by all, but for a TIFF whose other pages are smaller copies of the first    |
 | TIFF, else                 | strips, tiles, planar; no compression, LZW, deflate, packbits, LZMA, zstd, JPEG     |
 | ICC profile, gamma         | ignored by all: the numbers in the file are the pixels                              |
-| over rasters.MAX_PIXELS    | refused by all before anything is decoded; the constant may be raised               |
+| over limits.image_pixels   | refused by all before anything is decoded; the config may raise it                  |
 
 Transparent pixels of an image are laid on white, since OpenSlide gives regions as RGBA in which pixels that were never
 scanned are transparent, and empty glass is white. An image transparent everywhere is refused.

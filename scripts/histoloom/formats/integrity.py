@@ -2,7 +2,7 @@
 
 Pillow checks no checksum of a PNG's pixels, and libjpeg, when a JPEG's scan breaks off, makes up the rest.
 
-Sources: W3C PNG Specification, third edition, 5.3 (chunks); ITU-T T.81, annex B (markers).
+Sources: W3C PNG Specification, third edition, 5.3 (chunks); ITU-T T.81, annex B (markers); ITU-T T.800, annex A (SIZ).
 """
 
 import re
@@ -11,6 +11,8 @@ import zlib
 from collections.abc import Iterator
 
 SCAN_END = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]", re.DOTALL)  # a marker that is neither stuffing nor a restart
+FRAMES = {*range(0xFFC0, 0xFFD0)} - {0xFFC4, 0xFFC8, 0xFFCC}  # markers of a frame, which state its size
+SIZ = b"\xff\x4f\xff\x51"  # how a JPEG 2000 codestream begins
 RESTART = re.compile(rb"\xff([\xd0-\xd7])", re.DOTALL)
 
 
@@ -35,10 +37,12 @@ def png_chunks(data: bytes) -> Iterator[tuple[bytes, memoryview]]:
     raise ValueError("it breaks off: truncated")
 
 
-def check_jpeg(data: bytes) -> None:
+def check_jpeg(data: bytes, most: tuple[int, int] | None = None) -> None:
     """Walk from marker to marker of a JPEG to its end, after which only padding or another JPEG (a preview) may come.
 
-    Raises ValueError for bytes without a marker, restarts out of order, an end too early, and more data after it.
+    `most` is the height and width that the file around it leaves room for: decoders take the memory that a JPEG asks.
+    Raises ValueError for a larger one, bytes without a marker, restarts out of order, an end too early, and more data
+    after it.
     """
     start, has_restarts = 2, False
     while data[start : start + 2] != b"\xff\xd9":
@@ -51,11 +55,26 @@ def check_jpeg(data: bytes) -> None:
         if not 0xFFC0 <= marker <= 0xFFFE or 0xFFD0 <= marker <= 0xFFD8 or length < 2:
             raise ValueError(f"no marker at byte {start}: damaged")
         has_restarts |= marker == 0xFFDD
+        if most and marker in FRAMES and start + 9 <= len(data):
+            _check_room(*struct.unpack_from(">HH", data, start + 5), most)
         start += 2 + length
         start = _end_of_scan(data, start, has_restarts) if marker == 0xFFDA else start
     rest = data[start + 2 :]
     if rest.strip(b"\0\r\n") and not rest.startswith(b"\xff\xd8\xff"):
         raise ValueError(f"{len(rest)} bytes after its end: damaged")
+
+
+def check_jpeg2000(data: bytes, most: tuple[int, int]) -> None:
+    """Raise ValueError for what is no JPEG 2000 codestream, and for one of more height or width than `most`."""
+    if not data.startswith(SIZ) or len(data) < 24:
+        raise ValueError("no JPEG 2000 codestream: damaged")
+    right, bottom, left, top = struct.unpack_from(">IIII", data, 8)
+    _check_room(bottom - top, right - left, most)
+
+
+def _check_room(height: int, width: int, most: tuple[int, int]) -> None:
+    if height > most[0] or width > most[1]:
+        raise ValueError(f"says {width} x {height} pixels where {most[1]} x {most[0]} belong: damaged")
 
 
 def _end_of_scan(data: bytes, start: int, has_restarts: bool) -> int:

@@ -12,9 +12,8 @@ import ijson
 import numpy as np
 
 from histoloom.errors import InputError
+from histoloom.limits import limit, raising
 
-MAX_OBJECT_BYTES = 64 * 2**20  # text of one object; as Python lists it takes up to 30 times as much
-MAX_DEPTH = 64  # of brackets: a MultiPolygon in a FeatureCollection needs 8
 GZIP = b"\x1f\x8b"
 
 
@@ -22,7 +21,7 @@ def stream_objects(path: Path, key: str) -> Iterator[Any]:
     """The values of the array under `key`, or of the file's array; else the file's one object itself. Plain or gzip.
 
     Raises InputError for an unreadable or truncated file, text that is no JSON or no array or object, brackets nested
-    deeper than MAX_DEPTH, and a value of more than MAX_OBJECT_BYTES.
+    deeper than limits.json_depth, a value of more than limits.text_mib, and a file of more than limits.geojson_mib.
     """
     first = _first_byte(path)
     if first == b"[":
@@ -47,25 +46,34 @@ class _Guarded:
 
     def __init__(self, path: Path, file: io.BufferedReader | gzip.GzipFile) -> None:
         self.path, self.file = path, file
-        self.object_bytes = self.depth = 0
+        self.object_bytes = self.all_bytes = self.depth = 0
+        # Text of one object takes up to 30 times as much as Python lists, of a whole file 3 times as much as shapes.
+        self.object_mib, self.file_mib, self.most_depth = map(limit, ("text_mib", "geojson_mib", "json_depth"))
         self.is_in_string = False
         self.rest = b""
 
     def read(self, size: int = -1) -> bytes:
         block = self.file.read(size)
         self.object_bytes += len(block)
-        if self.object_bytes > MAX_OBJECT_BYTES:
+        self.all_bytes += len(block)
+        if self.object_bytes > self.object_mib * 2**20:
             raise InputError(
-                f"{self.path}: one object takes more than {MAX_OBJECT_BYTES >> 20} MiB of text; expected less; split "
-                "that annotation in QuPath (Objects > Annotations > Split) and export again"
+                f"{self.path}: one object takes more than {self.object_mib} MiB of text; expected less; split that "
+                "annotation in QuPath (Objects > Annotations > Split) and export again,\n"
+                f"or {raising('text_mib')}"
+            )
+        if self.all_bytes > self.file_mib * 2**20:
+            raise InputError(
+                f"{self.path}: has more than {self.file_mib} MiB of text when unpacked; expected less, since memory "
+                f"grows with it; export the slide in parts, or {raising('geojson_mib')}"
             )
         steps = self._steps(block)
         deepest = self.depth + int(steps.max(initial=0))
         self.depth += int(steps[-1]) if len(steps) else 0
-        if deepest > MAX_DEPTH:
+        if deepest > self.most_depth:
             raise InputError(
-                f"{self.path}: brackets nest {deepest} deep; expected at most {MAX_DEPTH}, as in GeoJSON; export the "
-                "file again"
+                f"{self.path}: brackets nest {deepest} deep; expected at most {self.most_depth}, as in GeoJSON; export "
+                f"the file again, or {raising('json_depth')}"
             )
         return block
 

@@ -23,8 +23,8 @@ from PIL.PngImagePlugin import PngImageFile
 
 from histoloom.errors import InputError
 from histoloom.formats.integrity import check_jpeg, png_chunks
+from histoloom.limits import limit, raising
 
-MAX_PIXELS = 2**28  # height * width: 16,384 squared; each takes some 8 bytes to read, 30 where transparent ones blend
 BITS = {"grey": (1, 8, 16, 32), "palette": (1, 2, 4, 8), "RGB": (8,)}  # of each channel, by kind
 PNG_KINDS = {0: "grey", 2: "RGB", 3: "palette", 4: "grey", 6: "RGB"}  # by colour type
 JPEG_KINDS = {"L": "grey", "RGB": "RGB"}  # by Pillow's mode
@@ -33,7 +33,7 @@ TIFF_NUMBERS = {2: "signed ", 3: "float ", 5: "complex ", 6: "complex "}  # by S
 TIFF_ALPHA = {0: "unknown", 1: "premultiplied", 2: "straight"}  # by ExtraSamples
 LOSSLESS = {1: "none", 5: "LZW", 8: "deflate", 32946: "deflate", 32773: "packbits", 34925: "LZMA", 50000: "zstd"}
 JPEG_IN_TIFF = 7
-SMALLER = "cut it into tiles, or raise MAX_PIXELS in scripts/histoloom/formats/rasters.py"
+BYTES_A_PIXEL = 8  # of a file, at most
 ORIENTATION = 274  # the number of this tag in EXIF and TIFF
 FOREIGN = {b"GIF8": "GIF", b"BM": "BMP", b"\0\0\0\x0cjP": "JPEG 2000", b"RIFF": "WebP", b"%PDF": "PDF"}
 # Else up to 4096 lines on standard error, one for each damaged tag, bury the one message that we raise.
@@ -190,9 +190,10 @@ def _check_strips(page: tifffile.TiffPage, file: BinaryIO) -> None:
         raise ValueError("strips or tiles of it are missing: damaged")
     if max(start + length for start, length in parts) > size:
         raise ValueError("it breaks off: truncated")
+    room = (page.tilelength, page.tilewidth) if page.is_tiled else (page.imagelength, page.imagewidth)
     for start, length in parts if page.compression == JPEG_IN_TIFF else ():
         file.seek(start)
-        check_jpeg(file.read(length))
+        check_jpeg(file.read(length), room)
 
 
 def _tiff_palette(page: tifffile.TiffPage) -> np.ndarray:
@@ -203,16 +204,21 @@ def _tiff_palette(page: tifffile.TiffPage) -> np.ndarray:
 def _whole(file: BinaryIO) -> bytes:
     size = file.seek(0, io.SEEK_END)
     file.seek(0)
-    if size > 8 * MAX_PIXELS:
-        raise _Refused(f"a file of {size:,} bytes; expected at most 8 * MAX_PIXELS = {8 * MAX_PIXELS:,}; {SMALLER}")
+    most = BYTES_A_PIXEL * limit("image_pixels")
+    if size > most:
+        raise _Refused(f"a file of {size:,} bytes; expected at most {most:,} in one image; {_smaller()}")
     return file.read()
 
 
 def _check_size(height: int, width: int) -> None:
     if height < 1 or width < 1:
         raise ValueError(f"{width} x {height} pixels: damaged")
-    if height * width > MAX_PIXELS:
-        raise _Refused(f"{width:,} x {height:,} pixels; expected at most {MAX_PIXELS:,} in one image; {SMALLER}")
+    if height * width > (most := limit("image_pixels")):
+        raise _Refused(f"{width:,} x {height:,} pixels; expected at most {most:,} in one image; {_smaller()}")
+
+
+def _smaller() -> str:
+    return f"cut it into tiles, or {raising('image_pixels')}"
 
 
 def _check_pages(count: int) -> None:

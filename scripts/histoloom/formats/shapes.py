@@ -14,6 +14,7 @@ from rasterio.transform import Affine
 
 from histoloom.errors import InputError
 from histoloom.formats.json_stream import stream_objects
+from histoloom.limits import limit, raising
 
 SUFFIXES = (".geojson", ".json", ".geojson.gz", ".json.gz")
 MAX_COORDINATE_PX = 10_000_000  # the largest slides have some 300,000 pixels a side
@@ -49,24 +50,25 @@ class Drawing:
     counts: Counter
 
 
-def read_shapes(path: Path, *, max_objects: int = 1_000_000) -> Drawing:
+def read_shapes(path: Path) -> Drawing:
     """Read a FeatureCollection, an array of features, one Feature or one bare geometry, plain or gzip.
 
     The file is read as a stream: memory grows with the shapes' vertices, not with the text. Invalid polygons are
     mended by shapely's make_valid (even-odd, as QuPath fills them) and counted.
     Raises InputError for what is no GeoJSON, truncated files, coordinates that are no numbers of pixels, and more than
-    `max_objects` objects.
+    limits.geojson_objects objects.
     """
     shapes: list[Shape] = []
+    most = limit("geojson_objects")
     counts = Counter(repaired_shapes=0, empty_shapes=0, shapes_of_other_planes=0)
     pending = (
         (value, f"{path}: object {number}") for number, value in enumerate(stream_objects(path, "features"), start=1)
     )
     for done, (feature, subject) in enumerate(_with_children(pending), start=1):
-        if done > max_objects:
+        if done > most:
             raise InputError(
-                f"{path}: holds more than {max_objects} objects; expected at most so many, since memory grows with "
-                "them; raise the option max_objects, or export the slide in parts"
+                f"{path}: holds more than {most} objects; expected at most so many, since memory grows with them; "
+                f"export the slide in parts, or {raising('geojson_objects')}"
             )
         if (shape := _shape(feature, subject, counts)) is not None:
             shapes.append(shape)

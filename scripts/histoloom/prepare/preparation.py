@@ -14,9 +14,10 @@ import numpy as np
 
 from histoloom import plugins
 from histoloom.class_names import check_classes
-from histoloom.errors import InputError
+from histoloom.errors import InputError, PlaceError
 from histoloom.files import atomic_folder, write_json, write_table
 from histoloom.formats.images import MAX_ID, write_image, write_instances
+from histoloom.prepare.problems import check_outcome, shown, skipped_row
 from histoloom.prepared import INDEX_COLUMNS, SKIPPED_COLUMNS
 from histoloom.sample import IGNORE, Dataset, Sample
 
@@ -73,7 +74,7 @@ def write_prepared(
     Raises InputError for a bad sample that is not to be skipped, and for a dataset without a good one.
     """
     assert on_bad_image in ("stop", "skip"), on_bad_image
-    problems = list(dataset.problems)
+    problems = [shown(problem) for problem in dataset.problems]
     for message in problems:
         tell(message)
     relative = [Path(os.path.relpath(folder, files.index.parent)) for folder in files.folders]
@@ -86,16 +87,18 @@ def write_prepared(
                 sample = read()
                 file_name = accept(sample)
                 _write_sample(sample, file_name, parts)
+            except PlaceError:  # no image is bad because the disk is full
+                raise
             except InputError as error:
-                problems.append(str(error))
-                tell(str(error))
+                problems.append(shown(error))
+                tell(problems[-1])
             else:
                 rows.append(_index_row(sample, file_name, relative))
                 totals.update(sample.counts)
             progress(tried, len(dataset))
-        _check_outcome(name, reader, rows, problems, on_bad_image)
+        check_outcome(name, reader, len(rows), problems, on_bad_image)
     write_table(files.index, INDEX_COLUMNS, rows)
-    write_table(files.skipped, SKIPPED_COLUMNS, [_skipped_row(message) for message in problems])
+    write_table(files.skipped, SKIPPED_COLUMNS, map(skipped_row, problems))
     write_json(
         files.description,
         {
@@ -154,29 +157,12 @@ def _like(default: object, value: object, subject: str) -> object:
     return value
 
 
-def _check_outcome(name: str, reader: str, rows: Sequence, problems: Sequence[str], on_bad_image: str) -> None:
-    if problems and on_bad_image == "stop":
-        raise InputError(
-            f"dataset '{name}': {_counted(problems)} with its files, beside {len(rows)} sound images; expected none; "
-            "mend or remove these files (all are named above), or set prepare.on_bad_image: skip. The first:\n"
-            f"{problems[0]}"
-        )
-    if not rows:
-        found = f"no sound image, {_counted(problems)}" if problems else f"the reader '{reader}' found no image"
-        raise InputError(f"dataset '{name}': {found}; expected at least one; check 'root' and the reader's options")
-
-
-def _counted(problems: Sequence[str]) -> str:
-    return f"{len(problems)} problem{'' if len(problems) == 1 else 's'}"
-
-
-def _skipped_row(message: str) -> tuple[str, str]:
-    source, _, reason = message.partition(": ")
-    return source, " ".join(reason.split())
-
-
 def _file_name(sample: Sample, sources: dict[str, str]) -> str:
     file_name = safe_name(sample.name)
+    if sample.name.encode(errors="replace") != sample.name.encode(errors="surrogateescape"):
+        raise InputError(
+            f"{sample.source}: its name holds bytes that are no text in UTF-8; expected text; rename the image"
+        )
     if not file_name:
         raise InputError(
             f"{sample.source}: name '{sample.name}' has no letter or digit; expected one; rename the image"

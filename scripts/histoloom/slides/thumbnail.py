@@ -5,7 +5,9 @@ import math
 import numpy as np
 from jaxtyping import UInt8
 
+from histoloom.errors import InputError
 from histoloom.formats.slides.slide import Slide
+from histoloom.limits import limit, raising
 
 
 def thumbnail(slide: Slide, downsample: int) -> UInt8[np.ndarray, "height width 3"]:
@@ -16,14 +18,24 @@ def thumbnail(slide: Slide, downsample: int) -> UInt8[np.ndarray, "height width 
     `downsample` is at most the shorter side. Raises InputError where a tile of the slide cannot be decoded.
     """
     width, height = slide.size_at(downsample)
-    picture = slide.read(0, 0, width, height, downsample)
     rows, columns = thumbnail_shape(slide, downsample)
+    picture = slide.read(0, 0, width, height, downsample)
     return np.pad(picture, ((0, rows - height), (0, columns - width), (0, 0)), mode="edge")
 
 
 def thumbnail_shape(slide: Slide, downsample: int) -> tuple[int, int]:
-    """Height and width of the thumbnail."""
-    return -(-slide.height // downsample), -(-slide.width // downsample)
+    """Height and width of the thumbnail; InputError where these are more than limits.image_pixels.
+
+    How large it becomes hangs on the µm per pixel that the slide's file states, which may be anything.
+    """
+    rows, columns = -(-slide.height // downsample), -(-slide.width // downsample)
+    if rows * columns > (most := limit("image_pixels")):
+        raise InputError(
+            f"{slide.path}: a small picture of it would have {columns:,} x {rows:,} pixels, at {slide.mpp} µm per "
+            f"pixel of the slide; expected at most {most:,}; state its mpp if that is wrong, or "
+            f"{raising('image_pixels')}"
+        )
+    return rows, columns
 
 
 def near_downsample(slide: Slide, wanted: float) -> int:

@@ -3,6 +3,7 @@
 Training reads random windows for hours: to decode a PNG for each would cost more than the network on a GPU.
 """
 
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
@@ -28,9 +29,9 @@ def write_pixels(index: Sequence[IndexRow], downsample: int, images: Path, masks
     total = sum(place.height * place.width for place in places)
     ids_total = total if _has_instances(index) else 0
     with atomic_file(images) as image_part, atomic_file(masks) as mask_part, atomic_file(instances) as instance_part:
-        pixels = np.lib.format.open_memmap(image_part, "w+", np.uint8, (total, 3))
-        classes = np.lib.format.open_memmap(mask_part, "w+", np.uint8, (total,))
-        ids = np.lib.format.open_memmap(instance_part, "w+", np.int32, (ids_total,))
+        pixels = _new_array(image_part, np.uint8, (total, 3))
+        classes = _new_array(mask_part, np.uint8, (total,))
+        ids = _new_array(instance_part, np.int32, (ids_total,))
         for row, place in zip(index, places, strict=True):
             image, mask, nuclei = _read_sized(row)
             span = slice(place.offset, place.offset + place.height * place.width)
@@ -41,6 +42,14 @@ def write_pixels(index: Sequence[IndexRow], downsample: int, images: Path, masks
         for array in (pixels, classes, ids):
             array.flush()
     return places
+
+
+def _new_array(path: Path, kind: type, shape: tuple[int, ...]) -> np.memmap:
+    array = np.lib.format.open_memmap(path, "w+", kind, shape)
+    if hasattr(os, "posix_fallocate"):  # takes the room now: a page that finds none later kills the process (SIGBUS)
+        with path.open("r+b") as file:
+            os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
+    return array
 
 
 def annotated_windows(store: TileStore, tile_px: int, stride_px: int) -> list[Window]:

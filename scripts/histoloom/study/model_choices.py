@@ -36,9 +36,10 @@ def model_problems(config: Mapping[str, Any], dataset: str, architecture: str) -
 
 
 def _train_problems(values: Mapping[str, Any], key: Any) -> Iterator[Problem]:
-    batch, processes = values.get("batch_size", 0), values.get("processes", 1)
+    batch, processes = values.get("batch_size", 0), values.get("nodes", 1) * values.get("processes_per_node", 1)
     if batch % processes:
-        yield key("batch_size"), f"{batch}; expected a multiple of processes ({processes}), which share it"
+        shared = f"the processes that share it (nodes x processes_per_node: {processes})"
+        yield key("batch_size"), f"{batch}; expected a multiple of {shared}"
     if values.get("accumulate", 1) > max(batch // processes, 1):
         yield (
             key("accumulate"),

@@ -4,8 +4,10 @@ Nothing is imported, so that the Snakefile loads neither torch nor numpy.
 """
 
 import ast
+import functools
 import math
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 from histoloom import plugins
@@ -63,7 +65,7 @@ def needs(kind: str, name: str, parameter: str) -> bool:
 
 def states(kind: str, name: str, constant: str) -> bool:
     """Whether the file of a plug-in sets a constant such as LOWER_IS_BETTER to True."""
-    tree = ast.parse(plugins.path(kind, name).read_text(encoding="utf-8"))
+    tree = _tree(plugins.path(kind, name))
     assigned = (node for node in tree.body if isinstance(node, ast.Assign))
     return any(ast.unparse(node) == f"{constant} = True" for node in assigned)
 
@@ -117,5 +119,10 @@ def _positional(kind: str, name: str) -> list[ast.arg]:
 
 def _function(kind: str, name: str) -> ast.FunctionDef:
     plugins.options(kind, name)  # refuses a file without its function
-    tree = ast.parse(plugins.path(kind, name).read_text(encoding="utf-8"))
+    tree = _tree(plugins.path(kind, name))
     return next(node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == name)
+
+
+@functools.cache  # asked for every pair of dataset and architecture, and for every job
+def _tree(file: Path) -> ast.Module:
+    return ast.parse(file.read_text(encoding="utf-8"))

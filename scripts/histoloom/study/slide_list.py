@@ -3,7 +3,6 @@
 Standard library only: the Snakefile imports this at every parse.
 """
 
-import csv
 import hashlib
 import re
 from collections import Counter
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from histoloom.errors import InputError
+from histoloom.formats.whole import read_dicts
 
 COLUMNS = ("path", "name", "mpp", "patient", "model", "tissue")  # of a CSV of slides; only path has to be there
 SLUG_LETTERS = 60  # file systems take 255 bytes, and a slug is one part of a name
@@ -49,10 +49,15 @@ def listed_slides(section: Mapping[str, Any]) -> list[ListedSlide]:
     """The slides of the config's section `slides`, in the order of its files; a pattern's are sorted by name.
 
     Raises InputError for a pattern that fits no file, a CSV that cannot be understood, a slide that is listed twice or
-    has no model.
+    has no model, and a path that begins with a dash.
     """
     rows = [row for text in section["files"] for row in _rows(text)]
     for path, count in Counter(row["path"] for row in rows).items():
+        if path.startswith("-"):
+            raise InputError(
+                f"slides.files: {path} begins with '-', which programs take for an option; expected another name; "
+                "rename the slide, or keep it in a folder"
+            )
         if count > 1:
             raise InputError(f"slides.files: {path} is listed {count} times; expected once; remove the others")
     slugs = _slugs([Path(row["path"]) for row in rows])
@@ -78,13 +83,7 @@ def _fitting(pattern: str) -> list[str]:
 
 
 def _table(path: Path) -> Iterator[dict[str, str]]:
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            rows = list(csv.DictReader(file, restval="", restkey=""))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise InputError(
-            f"{path}: cannot be read ({error}); expected a CSV of slides; mend the path or file"
-        ) from error
+    rows = read_dicts(path, "a CSV of slides")
     header = list(rows[0]) if rows else []
     unknown = [column for column in header if column not in COLUMNS]
     if "path" not in header or unknown:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from histoloom.study.resources import Resources
 from histoloom.study.sections import fold_count, section
 from histoloom.study.stages.evaluate import Evaluate
 from histoloom.study.stages.predict import Predict
@@ -29,7 +30,7 @@ class Study:
         self.config = config
         self.prepare, self.split, self.train = Prepare(config), Split(config), Train(config)
         self.predict, self.evaluate, self.report = Predict(config), Evaluate(config), Report(config)
-        self.slides = Slides(config)
+        self.slides, self.resources = Slides(config), Resources(config)
         # The folder of the study's report: several studies may share results, but not a front page.
         self.slug = re.sub("[^a-z0-9]+", "_", config["study"]["name"].lower()).strip("_") or "study"
         self.datasets = list(config["study"]["datasets"])

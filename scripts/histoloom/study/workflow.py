@@ -24,7 +24,7 @@ def flags(values: Mapping[str, object]) -> list[str]:
     >>> flags({"tile_px": 256, "flip": True, "metric": ["pq", "dice"], "option": {"b": 8, "a": 4}, "root": "a b"})
     ['--flip', 'true', '--metric', 'pq', 'dice', '--option', 'a=4', 'b=8', '--root', 'a b', '--tile-px', '256']
     """
-    return [word for name, value in sorted(values.items()) for word in _flag("--" + name.replace("_", "-"), value)]
+    return _shared(*(word for name, value in sorted(values.items()) for word in _flag(_kebab(name), value)))
 
 
 @functools.cache
@@ -44,10 +44,20 @@ def fingerprint(*files: Path, root: Path = SCRIPTS) -> str:
     return hashlib.sha256(json.dumps(rows).encode()).hexdigest()[:12]
 
 
+@functools.cache
 def code_with_plugins(script: str, *used: tuple[str, str]) -> str:
     """Fingerprint of a script and of the plug-ins, (kind, name), that its flags make it load."""
     files = [plugins.path(kind, name).relative_to(SCRIPTS) for kind, name in used]
     return fingerprint(Path(f"{script}.py"), *files)
+
+
+@functools.cache  # one list for all folds, which a plan of many jobs keeps to its end; nobody may change it
+def _shared(*words: str) -> list[str]:
+    return list(words)
+
+
+def _kebab(name: str) -> str:
+    return "--" + name.replace("_", "-")
 
 
 def _flag(name: str, value: object) -> list[str]:
@@ -63,7 +73,8 @@ def _flag(name: str, value: object) -> list[str]:
 @functools.cache
 def _read_module(file: Path, root: Path) -> tuple[str, tuple[Path, ...]]:
     tree = ast.parse(file.read_bytes())
-    imports = tuple(found for name in _imported_names(tree) for found in _module_files(name, root))
+    names = dict.fromkeys(_imported_names(tree))
+    imports = tuple(dict.fromkeys(found for name in names for found in _module_files(name, root)))
     return hashlib.sha256(_code(tree).encode()).hexdigest(), imports
 
 
@@ -89,8 +100,9 @@ def _imported_names(tree: ast.Module) -> Iterator[str]:
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
-def _module_files(name: str, root: Path) -> Iterator[Path]:
-    parts = name.split(".")
-    for length in range(1, len(parts) + 1):
-        stem = root.joinpath(*parts[:length])
-        yield from (file for file in (stem.with_name(stem.name + ".py"), stem / "__init__.py") if file.is_file())
+@functools.cache
+def _module_files(name: str, root: Path) -> tuple[Path, ...]:
+    package, _, last = name.rpartition(".")
+    folder = root.joinpath(*package.split("."))
+    above = _module_files(package, root) if package else ()
+    return above + tuple(file for file in (folder / f"{last}.py", folder / last / "__init__.py") if file.is_file())

@@ -3,19 +3,23 @@
 import ctypes
 import os
 import signal
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 
 import torch
 from torch import distributed, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from histoloom.errors import InputError
+from histoloom.errors import InputError, StoppedError
+from histoloom.train.stopping import StopRequest
 
 FIRST_SPEAKS_SECONDS = 5
-LAUNCHER_PID = "HISTOLOOM_LAUNCHER_PID"  # scripts/launch_training.py sets it
+PATIENCE_MINUTES = 30  # of a rank with the others, one of which may be copying tiles to its scratch disk
+LAUNCHER_PID = "HISTOLOOM_LAUNCHER_PID"  # launching.py sets it
 
 
 @dataclass(frozen=True)
@@ -53,7 +57,8 @@ def joined(threads: int) -> Iterator[Ranks]:
     world, rank = int(os.environ.get("WORLD_SIZE", "1")), int(os.environ.get("RANK", "0"))
     device = _device(int(os.environ.get("LOCAL_RANK", "0")))
     if world > 1:
-        distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")
+        backend = "nccl" if device.type == "cuda" else "gloo"
+        distributed.init_process_group(backend, timeout=timedelta(minutes=PATIENCE_MINUTES))
     try:
         yield Ranks(rank, world, device)
     finally:
@@ -62,10 +67,10 @@ def joined(threads: int) -> Iterator[Ranks]:
 
 
 @contextmanager
-def told_once(ranks: Ranks) -> Iterator[None]:
+def told_once(ranks: Ranks, asked: StopRequest) -> Iterator[None]:
     """Give the first process the time to tell of an InputError that all meet; its end ends the others.
 
-    One that the first does not meet is told by whoever does.
+    One that the first does not meet is told by whoever does. That training was stopped is told by the first alone.
     """
     try:
         yield
@@ -73,6 +78,17 @@ def told_once(ranks: Ranks) -> Iterator[None]:
         if not ranks.is_first:
             time.sleep(FIRST_SPEAKS_SECONDS)
         raise
+    except StoppedError:
+        if not ranks.is_first:
+            sys.exit(StoppedError.status)
+        raise
+    except RuntimeError as error:
+        # When one rank ends, torchrun asks the others to, and their next exchange of numbers fails.
+        if not asked or ranks.world == 1:
+            raise
+        if not ranks.is_first:
+            sys.exit(StoppedError.status)
+        raise StoppedError(f"by {asked.by}; started again it goes on from its last checkpoint") from error
 
 
 def die_with_parent() -> None:
@@ -106,6 +122,11 @@ def from_first(value: str, ranks: Ranks) -> str:
     box = [value]
     distributed.broadcast_object_list(box, src=0)
     return box[0]
+
+
+def place_in_node() -> tuple[int, int]:
+    """Number of this process's node, and of the process within it, as torchrun counts them; zeros without torchrun."""
+    return int(os.environ.get("GROUP_RANK", "0")), int(os.environ.get("LOCAL_RANK", "0"))
 
 
 def wait_for_all(ranks: Ranks) -> None:
@@ -198,7 +219,8 @@ def _refuse_other_norms(network: nn.Module, ranks: Ranks) -> None:
         if isinstance(module, nn.modules.batchnorm._BatchNorm) and type(module) not in known:
             raise InputError(
                 f"layer {name}: {type(module).__name__} over {ranks.world} processes; expected a plain BatchNorm2d, "
-                "whose statistics processes can share;\nset train.processes: 1 or take another encoder"
+                "whose statistics processes can share;\n"
+                "set train.nodes and train.processes_per_node to 1, or take another encoder"
             )
 
 
@@ -208,7 +230,7 @@ def _device(local_rank: int) -> torch.device:
     if local_rank >= torch.cuda.device_count():
         raise InputError(
             f"process {local_rank + 1} on this machine has no GPU of its own; found {torch.cuda.device_count()}; "
-            "lower train.processes"
+            "lower train.processes_per_node"
         )
     torch.cuda.set_device(local_rank)
     return torch.device("cuda", local_rank)

@@ -20,6 +20,7 @@ from histoloom.train.distributed import Ranks
 from histoloom.train.history import HISTORY, Progress
 from histoloom.train.settings import TrainSettings
 
+BEST = "best.safetensors"
 INPUTS = ("images", "masks", "instances", "image_table", "windows", "folds")
 
 
@@ -127,9 +128,9 @@ def publish(state: Path, arguments: argparse.Namespace, progress: Progress) -> N
 
 def _best(state: Path) -> dict[str, Any]:
     try:
-        return read_model(state / "best.pt")
+        return read_model(state / BEST)
     except InputError as error:
         raise InputError(
-            f"{state / 'best.pt'}: missing or damaged though the training is over; expected its best weights;\n"
+            f"{state / BEST}: missing or damaged though the training is over; expected its best weights;\n"
             f"remove the folder {state} to train afresh"
         ) from error

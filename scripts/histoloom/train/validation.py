@@ -1,7 +1,7 @@
 """The validation part after each epoch: loss, confusion, and the score that chooses the best epoch."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import numpy as np
 import torch
@@ -20,7 +20,7 @@ from histoloom.train.task import Task
 
 @torch.inference_mode()
 def validate(
-    network: nn.Module, loader: Iterable[Batch], task: Task
+    network: nn.Module, loader: Iterable[Batch], task: Task, after_batch: Callable[[], None] = lambda: None
 ) -> tuple[float, Int64[np.ndarray, "classes classes"]]:
     """Loss and pooled confusion matrix (truth, predicted) of the validation tiles of all processes."""
     network.eval()
@@ -34,6 +34,7 @@ def validate(
         seen = masks != IGNORE
         pairs = masks[seen].long() * count + task.outputs.class_logits(output).argmax(1)[seen]
         confusion += torch.bincount(pairs, minlength=count * count)
+        after_batch()
     sums, confusion = summed(sums, task.ranks), summed(confusion, task.ranks)
     return float(sums[0] / sums[1]), confusion.view(count, count).cpu().numpy()
 

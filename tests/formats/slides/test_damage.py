@@ -119,7 +119,7 @@ def test_a_header_that_says_more_pixels_than_there_are_tiles_is_refused(tmp_path
 def test_a_header_that_says_too_many_pixels_is_refused_with_the_limit(tmp_path):
     path = slide(tmp_path)
     set_tag(path, "ImageWidth", 2_000_000_000)
-    require_refused(path, r"2000000000 x 600 pixels; expected at most 500000 a side;.* raise MAX_SIDE_PX in")
+    require_refused(path, r"2000000000 x 600 pixels; expected at most 500000 a side;.* raise limits.slide_side_px in")
 
 
 def sums(folder: Path, *names: str) -> Path:
@@ -172,7 +172,7 @@ def test_a_manifest_that_is_none_is_refused(tmp_path, content):
     (tmp_path / "a.tif").write_bytes(b"some slide")
     if content is not None:
         (tmp_path / "sums").write_bytes(content)
-    with pytest.raises(InputError, match=r"sums: (line 1 is|cannot be read)"):
+    with pytest.raises(InputError, match=r"sums: (line 1 is|cannot be read|no such file)"):
         require_checksum(tmp_path / "a.tif", tmp_path / "sums")
 
 

@@ -156,7 +156,7 @@ def test_the_engine_leaves_a_given_network_alone():
     ("changes", "message"),
     [
         ({"classes": ["background", "nucleus"]}, r"classes \['background', 'nucleus'\]; expected \['background', 'st"),
-        ({"tile_px": 48}, "tile_px 48; expected 24 as of .*0.pt, since models of an ensemble are averaged"),
+        ({"tile_px": 48}, "tile_px 48; expected 24 as of .*0.safetensors, since models of an ensemble are averaged"),
         ({"mpp": 0.5}, "mpp 0.5; expected 0.25"),
         ({"downsample": 2}, "downsample 2; expected 1"),
     ],
@@ -165,12 +165,12 @@ def test_models_that_were_not_trained_alike_are_no_ensemble(tmp_path, changes, m
     card = CARD | {"network": "unet", "options": {"width": 2}, "has_maps": False, "mpp": 0.25}
     for number, each in enumerate((card, card, card | changes)):
         network = build_network("unet", {"width": 2}, len(each["classes"]))
-        save_model(tmp_path / f"{number}.pt", network.state_dict(), each)
-    networks, found = load_ensemble([tmp_path / "0.pt", tmp_path / "1.pt"])
+        save_model(tmp_path / f"{number}.safetensors", network.state_dict(), each)
+    networks, found = load_ensemble([tmp_path / "0.safetensors", tmp_path / "1.safetensors"])
     assert len(networks) == 2
     assert found == card
-    with pytest.raises(InputError, match=f"2.pt: {message}"):
-        load_ensemble([tmp_path / f"{number}.pt" for number in range(3)])
+    with pytest.raises(InputError, match=f"2.safetensors: {message}"):
+        load_ensemble([tmp_path / f"{number}.safetensors" for number in range(3)])
 
 
 @pytest.mark.parametrize(

@@ -85,7 +85,7 @@ def test_epochs_differ_in_their_order():
 
 
 def test_fewer_samples_than_processes_are_refused():
-    with pytest.raises(InputError, match=r"1 training windows for 2 processes.*lower train.processes"):
+    with pytest.raises(InputError, match=r"1 training windows for 2 processes.*lower train.processes_per_node"):
         EpochBatches(1, 1, 2, 0, Ranks(0, 2, CPU))
 
 

@@ -1,27 +1,26 @@
 """Arrays of other programs: PanNuke's masks of many images, probabilities, and the .mat files of HoVer-Net."""
 
-import zlib
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float
-from scipy.io import loadmat
-from scipy.io.matlab import MatReadError
 
 from histoloom.datasets.pannuke import CLASSES as PANNUKE_CLASSES
 from histoloom.datasets.pannuke import masks_of
 from histoloom.errors import InputError
 from histoloom.evaluate.counting.overlap_table import relabel
 from histoloom.evaluate.scoring.maps import Maps, painted
+from histoloom.evaluate.scoring.matlab import read_matlab
 from histoloom.evaluate.scoring.reading import Reading
-from histoloom.formats.arrays import open_array
+from histoloom.formats.arrays import check_image_size, open_array
 from histoloom.formats.images import LARGEST
 from histoloom.predict.probabilities import quantised
 from histoloom.prepare.reading.pannuke_folds import NUCLEUS_CHANNELS
 
 CHANNELS = NUCLEUS_CHANNELS + 1  # the last is background
 ONE_CLASS = 2  # with the background: then all nuclei are of the one class, whatever their file says
+HOVERNET_NAMES = ("inst_map", "type_map", "inst_type", "inst_uid")
 SUM_TOLERANCE = 0.01  # probabilities stored as float16 add up to 1 within 0.003
 
 
@@ -38,6 +37,7 @@ def pannuke_rows(path: Path, reading: Reading) -> int:
             f"{path}: {array.dtype} of shape {array.shape}; expected numbers (images, height, width, {CHANNELS}), "
             f"nucleus ids in a channel for each of {', '.join(PANNUKE_CLASSES[1:])}, then the background; {cure}"
         )
+    check_image_size(path, *array.shape[1:3])
     if len(reading.classes) not in (ONE_CLASS, CHANNELS):
         raise InputError(
             f"--classes: {len(reading.classes)} classes, {path} has {CHANNELS}; expected as many, in the order "
@@ -77,6 +77,7 @@ def read_probabilities(path: Path, reading: Reading) -> Maps:
             f"{path}: {array.dtype} of shape {array.shape}; expected float or uint8 (height, width, {count}), the "
             f"classes {reading.listed}; {cure}"
         )
+    check_image_size(path, *array.shape[:2])
     values = np.asarray(array)
     if values.dtype.kind == "u":
         if values.dtype != np.uint8:
@@ -138,16 +139,12 @@ def _types(path: Path, stored: dict[str, Any], ids: list[int], reading: Reading)
 
 
 def _matlab(path: Path) -> dict[str, Any]:
-    try:
-        stored = loadmat(path)
-    except (OSError, ValueError, TypeError, EOFError, NotImplementedError, MatReadError, zlib.error) as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0][:120]
-        raise InputError(
-            f"{path}: cannot be read as a .mat file ({reason}); expected one of version 5; save it again"
-        ) from error
+    stored = read_matlab(path, HOVERNET_NAMES)
     if "inst_map" not in stored:
-        names = ", ".join(name for name in stored if not name.startswith("__")) or "nothing"
-        raise InputError(f"{path}: holds {names}; expected inst_map; give the folder 'mat' of HoVer-Net's output")
+        raise InputError(
+            f"{path}: holds {', '.join(stored) or 'nothing'}; expected inst_map; give the folder 'mat' of HoVer-Net's "
+            "output"
+        )
     return stored
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from histoloom.errors import InputError
 from histoloom.evaluate.scoring.listing import key
 from histoloom.formats.arrays import read_texts
-from histoloom.prepared import read_table
+from histoloom.formats.whole import read_dicts
 
 COLUMNS = ("name", "group", "stratum", "mpp")
 
@@ -65,7 +65,7 @@ def _is_length(value: float) -> bool:
 
 
 def _rows(path: Path) -> dict[str, dict[str, str]]:
-    rows = read_table(path)
+    rows = read_dicts(path, "a CSV of images")
     header = list(rows[0]) if rows else []
     if "name" not in header or not set(header) <= set(COLUMNS):
         raise InputError(

@@ -11,7 +11,7 @@ from histoloom.evaluate.counting.overlap_table import relabel
 from histoloom.evaluate.scoring.listing import ARRAY, key, partner
 from histoloom.evaluate.scoring.maps import Maps, painted
 from histoloom.evaluate.scoring.reading import Reading
-from histoloom.formats.arrays import open_array
+from histoloom.formats.arrays import check_image_size, open_array
 from histoloom.formats.images import LARGEST, read_instances, read_mask
 from histoloom.prepare.reading.class_codes import class_indices
 from histoloom.prepare.reading.class_masks import read_class_mask
@@ -100,6 +100,7 @@ def _whole_numbers(path: Path) -> np.ndarray:
         raise InputError(
             f"{path}: {array.dtype} of shape {array.shape}; expected whole numbers (height, width); save it as such"
         )
+    check_image_size(path, *array.shape)
     if array.size and (array.min() < 0 or array.max() > LARGEST):
         raise InputError(f"{path}: values {array.min()} to {array.max()}; expected 0 to {LARGEST}; save it as such")
     return np.asarray(array)

@@ -7,10 +7,10 @@ from pathlib import Path
 from histoloom.errors import InputError
 from histoloom.evaluate.scoring.listing import IMAGES, key
 from histoloom.evaluate.scoring.maps import Size
+from histoloom.formats.whole import read_dicts
 from histoloom.plugins import suggestion
 from histoloom.prepare.reading.class_codes import ClassCodes, class_codes
 from histoloom.prepare.reading.class_map import DROPPED, NOTHING, study_class
-from histoloom.prepared import read_table
 from histoloom.sample import IGNORE
 
 Nuclei = Mapping[str, Mapping[int, int]]  # class index of a nucleus by its image's key and its id
@@ -92,7 +92,7 @@ def class_table(path: Path, reading: Reading) -> Nuclei:
 
     Raises InputError for missing columns, ids that are no whole numbers, other classes, and a nucleus listed twice.
     """
-    rows = read_table(path)
+    rows = read_dicts(path, "a CSV of nuclei with their classes")
     header = list(rows[0]) if rows else []
     image = next((column for column in ("image", "name") if column in header), None)
     if rows and (image is None or not {"id", "class"} <= set(header)):

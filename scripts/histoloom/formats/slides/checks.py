@@ -8,18 +8,19 @@ import tifffile
 
 from histoloom.errors import InputError
 from histoloom.files import sha256
+from histoloom.formats.whole import whole_text
+from histoloom.limits import limit, raising
 
-MAX_SIDE_PX = 500_000  # a band of 512 rows of such a width takes 0.8 GB; the largest scans have half of it
 TIFF_STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 CHECKSUM = re.compile(r"\\?([0-9a-fA-F]{64}) [ *](.+)")
 
 
 def require_size(path: Path, width: int, height: int) -> None:
-    """Refuse a slide whose header states more pixels a side than MAX_SIDE_PX, with an InputError."""
-    if max(width, height) > MAX_SIDE_PX:
+    """Refuse a slide whose header states more pixels a side than limits.slide_side_px, with an InputError."""
+    if max(width, height) > (most := limit("slide_side_px")):
         raise InputError(
-            f"{path}: its header says {width} x {height} pixels; expected at most {MAX_SIDE_PX} a side; copy or export "
-            "the slide again, or raise MAX_SIDE_PX in scripts/histoloom/formats/slides/checks.py"
+            f"{path}: its header says {width} x {height} pixels; expected at most {most} a side; copy or export the "
+            f"slide again, or {raising('slide_side_px')}"
         )
 
 
@@ -45,11 +46,22 @@ def require_whole(path: Path) -> None:
         ) from error
     for page in pages:
         require_size(path, page.imagewidth, page.imagelength)
+        _require_low_tiles(path, page)
         _require_tiles(path, page)
     if follows:
         raise InputError(
             f"{path}: names a level at byte {follows} that cannot be read; expected a whole slide; copy or download "
             "the slide again"
+        )
+
+
+def _require_low_tiles(path: Path, page: tifffile.TiffPage) -> None:
+    # A row of tiles is decoded at once: tiles as high as the slide would take the memory of the whole.
+    across = -(-page.imagewidth // page.tilewidth) * page.tilewidth
+    if across * page.tilelength > (most := limit("image_pixels")):
+        raise InputError(
+            f"{path}: tiles of {page.tilewidth} x {page.tilelength} pixels, {across * page.tilelength:,} in a row; "
+            f"expected at most {most:,}; export the slide with smaller tiles, or {raising('image_pixels')}"
         )
 
 
@@ -108,12 +120,7 @@ def require_checksum(slide: Path, manifest: Path) -> None:
 
 
 def _read_manifest(manifest: Path) -> dict[Path, str]:
-    try:
-        lines = manifest.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(
-            f"{manifest}: cannot be read ({type(error).__name__}); expected the text that `sha256sum` writes"
-        ) from error
+    lines = whole_text(manifest, "the text that `sha256sum` writes").splitlines()
     stated = {}
     for number, line in enumerate(lines, 1):
         match = CHECKSUM.fullmatch(line)

@@ -33,7 +33,7 @@ class Slide:
 
     def __init__(self, path: Path, mpp: int | float | None = None) -> None:
         if not path.is_file():
-            raise InputError(f"{path}: no such slide; expected a file; check the dataset's folder")
+            raise InputError(f"{path}: no such slide; expected a file; mend its path, or put the slide there")
         if mpp is not None and plausible_mpp(mpp) is None:
             raise InputError(
                 f"{path}: mpp {mpp}; expected µm per full-resolution pixel, {MPP_RANGE[0]} to {MPP_RANGE[1]}; "

@@ -18,6 +18,7 @@ from histoloom.formats.slides.tiles import VENDORS, BadTile, TiffTiles
 
 GENERIC = "generic-tiff"  # OpenSlide's word for a tiled TIFF of no scanner
 STRIP_PX = 256  # rows that are decoded together where tiles are lower, or unknown
+MOST_STRIP_PX = 4096  # and where they are higher: all rows of a strip are in memory at once
 BLOCK_PX = 2048  # columns that OpenSlide gives at once: bounds what its RGBA takes
 BOUNDS = (
     openslide.PROPERTY_NAME_BOUNDS_X,
@@ -108,7 +109,8 @@ class Pyramid:
         width, height = self._handle.level_dimensions[level]
         if self.size != self._handle.dimensions:
             width, height = (max(1, int(side / factor)) for side in self.size)
-        tile_px = int(self._handle.properties.get(f"openslide.level[{level}].tile-height", STRIP_PX))
+        stated_px = int(self._handle.properties.get(f"openslide.level[{level}].tile-height", STRIP_PX))
+        tile_px = min(stated_px, MOST_STRIP_PX)
         known = self._tiles.strips.get(level) if self._tiles else None
         return Level(factor, width, height, known or tile_px * -(-STRIP_PX // tile_px))
 

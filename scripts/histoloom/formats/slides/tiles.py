@@ -15,11 +15,12 @@ import numpy as np
 import tifffile
 from jaxtyping import UInt8
 
-from histoloom.formats.integrity import check_jpeg
+from histoloom.formats.integrity import check_jpeg, check_jpeg2000
 
 VENDORS = ("aperio", "generic-tiff")  # in OpenSlide's words
 JPEG = 7
-LOSSLESS = (1, 5, 8, 32946, 33005)  # none, LZW, deflate twice, JPEG 2000 in RGB (33003, in YCbCr, is OpenSlide's)
+JPEG_2000 = 33005  # in RGB; 33003, in YCbCr, is OpenSlide's
+LOSSLESS = (1, 5, 8, 32946, JPEG_2000)  # none, LZW, deflate twice
 END_OF_JPEG = b"\xff\xd9"
 RGB = 2  # TIFF's PhotometricInterpretation
 MOST_THREADS = 8  # a core decodes some 180 Mpx/s of JPEG: more than this no network takes
@@ -92,8 +93,11 @@ def _is_ours(page: tifffile.TiffPage) -> bool:
 
 
 def _decode(page: tifffile.TiffPage, number: int, data: bytes, into: UInt8[np.ndarray, "rows columns 3"]) -> None:
+    room = (page.tilelength, page.tilewidth)
     if page.compression == JPEG:
         # libjpeg makes up the rest of a scan that breaks off. What stands after a tile's end is of no concern.
-        check_jpeg(data[: data.rfind(END_OF_JPEG) + 2])
+        check_jpeg(data[: data.rfind(END_OF_JPEG) + 2], room)
+    if page.compression == JPEG_2000:
+        check_jpeg2000(data, room)
     tile = page.decode(data, number, jpegtables=page.jpegtables)[0][0]
     into[:] = tile[: into.shape[0], : into.shape[1]]

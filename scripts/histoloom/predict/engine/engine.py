@@ -18,6 +18,7 @@ from histoloom.networks import resolve_precision
 from histoloom.predict.engine.batch_choice import quickest_batch_size
 from histoloom.predict.engine.canvas import Canvas, batches
 from histoloom.predict.engine.ensemble import Ensemble
+from histoloom.predict.engine.halving import Halving
 from histoloom.predict.engine.handover import on_device
 from histoloom.predict.engine.pixels import ImagePixels, Pixels, read_ahead
 from histoloom.predict.engine.row_reader import RowReader
@@ -59,6 +60,19 @@ class Engine:
         ready = {"tta": settings.tta, "is_compiled": settings.compile}
         self._ensemble = Ensemble(networks, self.outputs, self.tile_px, device, precision, **ready)
         self.batch_size = settings.batch_size or quickest_batch_size(self._ensemble.values, self.tile_px, device)
+        # The plan of a sweep stays that of the batch size, so that the sums are taken in the same order.
+        self._values = Halving(self._ensemble.values, self.batch_size)
+
+    @property
+    def memory_warning(self) -> str:
+        """What to tell of batches that were too large for the memory; empty where none was."""
+        if not self._values.halvings:
+            return ""
+        return (
+            f"warning: predict.batch_size {self.batch_size}: memory ran out {self._values.halvings} time(s), so "
+            f"{self._values.at_once} tile(s) were computed at once;\nset predict.batch_size: {self._values.at_once} to "
+            "begin so, or give the job more memory"
+        )
 
     def sweep(
         self, pixels: Pixels, tissue: TissueMask | None = None, first_row: int = 0
@@ -106,4 +120,4 @@ class Engine:
     def _predict(self, canvas: Canvas, reader: RowReader, group: Group) -> None:
         canvas.put(reader.shown(group), group.is_fresh)
         for batch in batches(group.runs, self.batch_size):
-            canvas.add(self._ensemble.values(canvas.tiles(batch)), batch)
+            canvas.add(self._values(canvas.tiles(batch)), batch)

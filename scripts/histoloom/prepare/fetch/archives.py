@@ -21,9 +21,10 @@ from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
 from histoloom.errors import InputError
+from histoloom.limits import limit, raising
+from histoloom.prepare.fetch.guarded_stream import GuardedStream
 
-LIMIT_BYTES = 200 * 10**9  # the largest dataset known here, PanNuke, unpacks to 38 GB
-LIMIT_MEMBERS = 2_000_000
+GB = 10**9  # an archive may unpack to one, whatever its ratio
 BLOCK_BYTES = 1 << 20
 JUNK = "__MACOSX"  # what the Finder adds to zips: icons and shadows of each file
 # The last is what zipfile raises for a compression that it does not know.
@@ -51,8 +52,6 @@ def unpack(
     archive: Path,
     folder: Path,
     *,
-    limit_bytes: int = LIMIT_BYTES,
-    limit_members: int = LIMIT_MEMBERS,
     progress: Progress | None = None,
 ) -> list[str]:
     """Unpack a zip, tar or tar.gz into `folder`, beside what is there; return the names of its top entries, sorted.
@@ -61,11 +60,12 @@ def unpack(
     is no conflict, so an interrupted call can be repeated. Rights and dates of the archive are not kept.
     `progress` is called with the bytes unpacked and in all.
     Raises InputError, with nothing written, for another format, absolute paths, "..", links, devices, passwords, names
-    that differ only by case, more than `limit_bytes` or `limit_members`, a full disk, and a different file in the way.
+    that differ only by case, more than limits.archive_gb, archive_ratio or archive_members, a full disk, and a
+    different file in the way.
     """
     try:
         with _opened(archive) as (entries, read):
-            members = _checked(archive, entries, limit_bytes, limit_members)
+            members = _checked(archive, entries)
             total = sum(member.size for member in members)
             if total > (free := shutil.disk_usage(_existing(folder)).free):
                 raise InputError(
@@ -99,15 +99,15 @@ def _opened(archive: Path) -> Iterator[tuple[Iterator[Member], Callable[[Member]
         with zipfile.ZipFile(archive) as opened:
             yield map(_zip_member, opened.infolist()), lambda member: opened.open(member.entry)
         return
-    mode = "r:gz" if start[:2] == b"\x1f\x8b" else "r:"
-    try:
-        opened = tarfile.open(archive, mode)  # noqa: SIM115, closed below
-    except tarfile.ReadError:
-        raise InputError(
-            f"{archive}: begins with {start!r}; expected a zip, tar or tar.gz; set 'unpack: false' for a plain file"
-        ) from None
-    with opened:
-        yield map(_tar_member, opened), lambda member: opened.extractfile(member.entry)
+    with gzip.open(archive) if start[:2] == b"\x1f\x8b" else archive.open("rb") as packed:
+        try:
+            opened = tarfile.open(fileobj=GuardedStream(archive, packed), mode="r:")  # noqa: SIM115, closed below
+        except tarfile.ReadError:
+            raise InputError(
+                f"{archive}: begins with {start!r}; expected a zip, tar or tar.gz; set 'unpack: false' for a plain file"
+            ) from None
+        with opened:
+            yield map(_tar_member, opened), lambda member: opened.extractfile(member.entry)
 
 
 def _zip_member(entry: zipfile.ZipInfo) -> Member:
@@ -134,18 +134,29 @@ def _tar_member(entry: tarfile.TarInfo) -> Member:
     return Member(entry.name, kind, entry.size if kind == "file" else 0, entry)
 
 
-def _checked(archive: Path, entries: Iterable[Member], limit_bytes: int, limit_members: int) -> list[Member]:
+def _checked(archive: Path, entries: Iterable[Member]) -> list[Member]:
     members: list[Member] = []
     spellings: dict[str, tuple[str, str]] = {}
+    most_members, most_bytes = limit("archive_members"), limit("archive_gb") * GB
+    most_by_ratio = max(GB, limit("archive_ratio") * archive.stat().st_size)
     total = 0
     # Limits are looked at entry by entry: a bomb is left before it is unpacked.
     for number, member in enumerate(entries, start=1):
         total += member.size
-        if number > limit_members:
-            raise InputError(f"{archive}: has more than {limit_members} members; expected fewer; unpack it by hand")
-        if total > limit_bytes:
+        if number > most_members:
             raise InputError(
-                f"{archive}: unpacks to more than {limit_bytes} bytes; expected less; unpack it by hand if you trust it"
+                f"{archive}: has more than {most_members} members; expected fewer; if you trust it, "
+                f"{raising('archive_members')}"
+            )
+        if total > most_bytes:
+            raise InputError(
+                f"{archive}: unpacks to more than {most_bytes} bytes; expected less; if you trust it, "
+                f"{raising('archive_gb')}"
+            )
+        if total > most_by_ratio:
+            raise InputError(
+                f"{archive}: unpacks to more than {limit('archive_ratio')} times its size; expected less; if you trust "
+                f"it, {raising('archive_ratio')}"
             )
         _check_place(archive, member)
         if member.path.parts and member.path.parts[0] != JUNK:

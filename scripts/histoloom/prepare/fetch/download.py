@@ -16,10 +16,12 @@ from urllib import parse
 
 from histoloom.errors import InputError
 from histoloom.files import sha256, write_json
+from histoloom.limits import limit, raising
 from histoloom.prepare.fetch.web import Answer, BrokenError, ChangedError, ask, check_address
 
 LONGEST_PAUSE_S = 60.0
 FULL = {errno.ENOSPC, errno.EDQUOT}
+GB = 10**9
 
 Progress = Callable[[int, int], None]
 
@@ -50,7 +52,7 @@ def fetch_file(
     a row without a new byte end it; after each the pause doubles, from `pause_s` to a minute. `timeout_s` is how long
     to wait for a connection and for each block. `progress` is called with the bytes there and in all (0: unknown).
     Raises InputError for other addresses than http(s), also by redirection, for answers that no retry mends, a server
-    out of reach, a full disk (the part stays) and wrong bytes (the part is removed).
+    out of reach, more than limits.download_gb, a full disk (the part stays) and wrong bytes (the part is removed).
     """
     check_address(url)
     if not re.fullmatch(r"[0-9a-fA-F]{64}", digest):
@@ -119,23 +121,32 @@ def _receive(origin: Origin, part: Path, timeout_s: float, progress: Progress | 
                 _discard(part)
                 # The note comes first: a part without its note is never continued.
                 write_json(_note(part), asdict(replace(origin, mark=answer.mark, total=answer.total)))
-            _append(answer, part, progress)
+            _append(origin, answer, part, progress)
     except ChangedError:
         _discard(part)
         raise
 
 
-def _append(answer: Answer, part: Path, progress: Progress | None) -> None:
+def _append(origin: Origin, answer: Answer, part: Path, progress: Progress | None) -> None:
+    _check_size(origin, answer.total or 0)
     need, free = (answer.total or 0) - answer.start, shutil.disk_usage(part.parent).free
     if need > free:
         raise OSError(errno.ENOSPC, f"needs {need} bytes more, free are {free}")
     done = answer.start
     with part.open("ab") as file:
         for block in answer.blocks():
-            file.write(block)
             done += len(block)
+            _check_size(origin, done)  # not every server says how much it will send
+            file.write(block)
             if progress:
                 progress(done, answer.total or 0)
+
+
+def _check_size(origin: Origin, size: int) -> None:
+    if size > (most := limit("download_gb") * GB):
+        raise InputError(
+            f"{origin.url}: sends more than {most} bytes; expected less; if you trust it, {raising('download_gb')}"
+        )
 
 
 def _known(origin: Origin, part: Path) -> Origin | None:

@@ -1,16 +1,14 @@
 """Outlines from the XML in which Aperio ImageScope keeps annotations, read without trust in the file."""
 
-import gzip
 import math
-import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from xml.parsers import expat
 
 from histoloom.errors import InputError
+from histoloom.formats.whole import read_whole
 
-GZIP_START = b"\x1f\x8b"
 MAX_COORDINATE_PX = 1e7  # larger than any slide
 
 
@@ -28,14 +26,14 @@ class Outlines:
     negative: int
 
 
-def read_outlines(path: Path, max_bytes: int) -> Outlines:
-    """Read the regions of an Aperio XML file, plain or gzip, of at most `max_bytes` when unpacked.
+def read_outlines(path: Path) -> Outlines:
+    """Read the regions of an Aperio XML file, plain or gzip, of at most limits.text_mib when unpacked.
 
     Entities could make a small file grow beyond any memory or read other files, so a file with a document type is
     refused. Raises InputError, with the line where there is one, for that, for broken XML, a larger file, another root
     than Annotations, vertices outside a region, and numbers that are none.
     """
-    payload = _payload(path, max_bytes)
+    payload = read_whole(path, may_be_gzip=True)
     reading = _Reading(path)
     try:
         reading.parser.Parse(payload, True)
@@ -113,19 +111,3 @@ class _Reading:
     def outlines(self) -> Outlines:
         rings = [ring for ring in self.regions if len(ring) >= 3]
         return Outlines(rings, self.mpp, len(self.regions) - len(rings), self.negative)
-
-
-def _payload(path: Path, max_bytes: int) -> bytes:
-    try:
-        with path.open("rb") as file:
-            is_packed = file.read(len(GZIP_START)) == GZIP_START
-            file.seek(0)
-            payload = (gzip.GzipFile(fileobj=file) if is_packed else file).read(max_bytes + 1)
-    except (OSError, EOFError, zlib.error) as error:
-        raise InputError(f"{path}: cannot be unpacked ({error}); expected a whole file; copy it again") from error
-    if len(payload) > max_bytes:
-        raise InputError(
-            f"{path}: has more than {max_bytes / 2**20:g} MiB when unpacked; expected some 4 MiB for one image; "
-            "check the file, or raise 'max_xml_mib'"
-        )
-    return payload

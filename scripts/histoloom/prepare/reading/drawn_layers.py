@@ -29,7 +29,6 @@ class Cutting:
     margin_px: int
     line_px: int | float
     mpp: int | float
-    max_objects: int
 
     @property
     def searches_nuclei(self) -> bool:
@@ -59,7 +58,7 @@ def read_layers(path: Path, cutting: Cutting) -> Layers:
 
     Raises InputError for a bad file, a class that the map lacks, and where nothing is painted.
     """
-    drawing = read_shapes(path, max_objects=cutting.max_objects)
+    drawing = read_shapes(path)
     counts = drawing.counts.copy()
     found: Counter = Counter()
     painted = {"frames": [], "annotations": [], "nuclei": []}

@@ -13,6 +13,7 @@ import shapely
 from histoloom.errors import InputError
 from histoloom.formats import shapes
 from histoloom.formats.images import SUFFIXES, read_image, read_mask
+from histoloom.formats.whole import read_whole
 from histoloom.prepare.reading.class_map import NOTHING, class_values, study_class
 from histoloom.prepare.reading.pairs import pair_by_stem
 from histoloom.sample import IGNORE, Sample
@@ -150,8 +151,9 @@ def _mask(
         if target is None and number == NOT_DRAWN:
             continue
         if target is None:
+            named = f"{number} ({name})" if number in numbers else name
             raise InputError(
-                f"{path}: label {number} ({name}) in {(labels == number).sum()} pixels; expected "
+                f"{path}: label {named} in {(labels == number).sum()} pixels; expected "
                 f"{', '.join(targets or numbers.values())}; add '{name}=<class of the study>' or "
                 f"'{name}=ignore' to classes"
             )
@@ -161,7 +163,7 @@ def _mask(
 
 def _names_in(path: Path) -> dict[int, str]:
     try:
-        labels = json.loads(path.read_text(encoding="utf-8")).get("labels") or []
+        labels = json.loads(read_whole(path)).get("labels") or []
         return {entry["label"]: str(entry["classification"]) for entry in labels if isinstance(entry.get("label"), int)}
     except (ValueError, RecursionError, AttributeError, KeyError, TypeError) as error:
         reason = f"{type(error).__name__}: {error}".splitlines()[0][:120]

@@ -120,11 +120,18 @@ def _problems(paths: Sequence[Path], partners: Sequence[Path], own: _Kind, other
 
 def _twice(paths: Sequence[Path], partners: Sequence[Path], own: _Kind) -> str:
     first, *others = paths
-    by_case = all(_key(path.name) == _key(first.name) for path in others)
-    what = "differs only in upper and lower case from" if by_case else "has the same stem as"
+    what = _likeness(first.name, [path.name for path in others])
     names = " and ".join(path.name for path in others)
     wanted = f"one {own.word} for {partners[0].name}" if partners else f"one {own.word} of that name"
     return f"{first}: {what} {names}; expected {wanted}; rename or remove all but one"
+
+
+def _likeness(name: str, others: Sequence[str]) -> str:
+    if any(_key(other) != _key(name) for other in others):
+        return "has the same stem as"
+    if all(unicodedata.normalize("NFC", other) == unicodedata.normalize("NFC", name) for other in others):
+        return "differs only in how an accent is stored from"
+    return "differs only in upper and lower case from"
 
 
 def _lonely(path: Path, own: _Kind, missing: _Kind) -> str:

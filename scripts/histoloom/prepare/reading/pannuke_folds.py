@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from histoloom.errors import InputError
-from histoloom.formats.arrays import open_array
+from histoloom.formats.arrays import check_image_size, open_array
 
 NUCLEUS_CHANNELS = 5  # the sixth channel, background, is not the complement of the others, so it is not read
 FOLD_FOLDER = re.compile(r"(fold|part)([ _-]?)([0-3])", re.IGNORECASE)
@@ -104,6 +104,7 @@ def _checked(fold: Fold) -> Fold:
                 f"{path}: {array.dtype} array of shape {array.shape}; expected numbers of shape "
                 f"(patches, height, width, {channels}); download the file again"
             )
+        check_image_size(path, *array.shape[1:3])
     if types.ndim != 1 or types.dtype.kind != "U":
         raise InputError(
             f"{fold.types}: {types.dtype} array of shape {types.shape}; expected one tissue name for each patch; "

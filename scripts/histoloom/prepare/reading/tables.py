@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from histoloom.errors import InputError
+from histoloom.formats.whole import rows_within, whole_text
 
 DELIMITERS = (",", ";", "\t")  # a spreadsheet saves "CSV" with semicolons where the comma is the decimal mark
 
@@ -15,7 +16,8 @@ def rows_by(path: Path, key: str, needed: Sequence[str] = ()) -> dict[str, dict[
 
     The header is the first row that has a cell `key`: what stands above it is a preamble. Column names and keys come in
     small letters, all without blanks around them; rows whose key is empty are left out.
-    Raises InputError for a file that is no UTF-8 text, for missing columns, and for two unlike rows of one key.
+    Raises InputError for a file that is no UTF-8 text or over the limits, for missing columns, and for two unlike rows
+    of one key.
     """
     rows = _table(path, key)
     header = [cell.lower() for cell in rows[0]]
@@ -33,10 +35,7 @@ def rows_by(path: Path, key: str, needed: Sequence[str] = ()) -> dict[str, dict[
 
 
 def _table(path: Path, key: str) -> list[list[str]]:
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: cannot be read as text ({error}); expected a CSV; save it as UTF-8 text") from error
+    text = whole_text(path, "a CSV")
     for delimiter in DELIMITERS:
         rows = _cells(path, text, delimiter)
         for number, row in enumerate(rows):
@@ -48,6 +47,6 @@ def _table(path: Path, key: str) -> list[list[str]]:
 def _cells(path: Path, text: str, delimiter: str) -> list[list[str]]:
     lines = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
     try:
-        return [[cell.strip() for cell in row] for row in lines]
+        return [[cell.strip() for cell in row] for row in rows_within(path, lines)]
     except csv.Error as error:
         raise InputError(f"{path}: cannot be read as CSV ({error}); save it as CSV in UTF-8 again") from error

@@ -172,7 +172,7 @@ from histoloom.predict.engine.engine import Engine, EngineSettings
 from histoloom.predict.engine.ensemble import load_ensemble
 from histoloom.predict.inference import predict_image
 
-models = sorted(Path("results/{sources.dataset}/{sources.architecture}").glob("fold*/model.pt"))
+models = sorted(Path("results/{sources.dataset}/{sources.architecture}").glob("fold*/model.safetensors"))
 networks, card = load_ensemble(models)
 settings = EngineSettings({settings})
 engine = Engine(networks, card, settings, torch.device("cpu"))
@@ -187,7 +187,7 @@ def _command(sources: CardSources) -> str:
     return " \\\n    ".join(
         [
             "python scripts/predict_images.py",
-            f"--model {fold}/model.pt",
+            f"--model {fold}/model.safetensors",
             f"--index {folder}/prepared/index.csv --folds {folder}/folds.csv --fold 0 --part test",
             " ".join(words),
             "--probabilities probabilities --maps maps --cost cost.json",

@@ -1,11 +1,11 @@
 """Folds that somebody else has drawn up: a table of images and parts, taken as it is."""
 
-import csv
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from histoloom.errors import InputError
 from histoloom.findings import listed
+from histoloom.formats.whole import read_dicts
 from histoloom.prepared import PARTS, IndexRow
 from histoloom.split.folds.members import Member, in_order
 
@@ -41,11 +41,7 @@ def split_list(index: Sequence[IndexRow], path: Path, fold_count: int) -> list[M
 def _read_list(path: Path) -> list[dict[str, str]]:
     if not path.is_file():
         raise InputError(f"{path}: no such list of folds; expected a CSV with columns name,part; mend split.list")
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:  # spreadsheets put a mark in front
-            return list(csv.DictReader(file))
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"{path}: cannot be read ({error}); expected a CSV in UTF-8; save it again so") from error
+    return read_dicts(path, "a CSV in UTF-8")
 
 
 def _check_columns(path: Path, rows: Sequence[dict[str, str]]) -> None:

@@ -101,8 +101,9 @@ def split_official(index: Sequence[IndexRow], fold_count: int) -> list[Member]:
     """
     found = sorted({row.fold for row in index}, key=str)
     if tuple(found) != OFFICIAL_FOLDS:
+        stated = [fold for fold in found if fold is not None]
         raise InputError(
-            f"index.csv: official folds are {listed(found)}; expected exactly 1, 2, 3 (PanNuke's); "
+            f"index.csv: official folds are {listed(stated) or 'not stated'}; expected exactly 1, 2, 3 (PanNuke's); "
             "set split.scheme: grouped for a dataset without them"
         )
     if fold_count > len(ROTATION):

@@ -1,5 +1,6 @@
 """What the rules of stage evaluate hang on: metrics, baselines and intervals."""
 
+import functools
 from collections.abc import Mapping
 from typing import Any
 
@@ -57,5 +58,9 @@ class Evaluate:
         return code_with_plugins("summarise_scores", *(("metrics", metric) for metric in metrics))
 
     def _facts(self, dataset: str) -> list[str]:
-        metrics = section(self.config, "evaluate", dataset)["metrics"]
-        return sorted({*ALWAYS_COUNTED, *(reads("metrics", metric) for metric in metrics)})
+        return list(_facts_of(*section(self.config, "evaluate", dataset)["metrics"]))
+
+
+@functools.cache  # every job that scores a fold asks
+def _facts_of(*metrics: str) -> tuple[str, ...]:
+    return tuple(sorted({*ALWAYS_COUNTED, *(reads("metrics", metric) for metric in metrics)}))

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from histoloom.study.raw import raw_data_digest
+from histoloom.study.resources import unrecorded
 from histoloom.study.sections import fold_count, section
 from histoloom.study.workflow import code_with_plugins, flags
 
@@ -62,7 +63,9 @@ class Report:
         architectures = {name: self.config["architectures"][name] for name in self.config["study"]["architectures"]}
         digests = {dataset: raw_data_digest(self.config, dataset) for dataset in self.config["study"]["datasets"]}
         chosen = {"datasets": datasets, "architectures": architectures, "raw_data": digests}
-        return json.dumps({**self.config, **chosen}, sort_keys=True)
+        # Limits decide what is refused, never what a result is: raising one must not write the record anew.
+        kept = {name: value for name, value in self.config.items() if name != "limits"}
+        return json.dumps(unrecorded({**kept, **chosen}), sort_keys=True)
 
     @property
     def _headline(self) -> dict[str, str]:

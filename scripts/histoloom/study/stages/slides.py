@@ -10,7 +10,8 @@ from histoloom.study.slide_list import ListedSlide, listed_slides
 from histoloom.study.stages.predict import POSTPROCESS_KEYS
 from histoloom.study.workflow import code_with_plugins, flags
 
-CACHE = Path(".snakemake", "slides.json")
+# Digests of slides, a file for each: one for all was read and written as often as there are slides.
+CACHE = Path(".snakemake", "slides")
 NOTHING = "none"
 FOLDER = "results/slides/{slide}/{dataset}/{architecture}"
 
@@ -42,7 +43,8 @@ class Slides:
 
     def content(self, wildcards: Any) -> str:
         """Digest of the slide's file: its time stamp does not count."""
-        return file_digest(self._slide(wildcards).path, CACHE)
+        slide = self._slide(wildcards)
+        return file_digest(slide.path, CACHE / f"{slide.slug}.json")
 
     def own_files(self, wildcards: Any) -> dict[str, str]:
         """The slide's own tissue mask, and the checksums, if there are any."""

@@ -8,7 +8,14 @@ from histoloom.study.workflow import code_with_plugins, flags
 from histoloom.train.loss_terms import loss_terms
 
 # How training runs, not what it gives: these reach the rule as threads and resources, which never cause a rerun.
-RUN_KEYS = ("processes", "threads_per_process", "loader_workers", "checkpoint_minutes")
+RUN_KEYS = (
+    "nodes",
+    "processes_per_node",
+    "threads_per_process",
+    "loader_workers",
+    "checkpoint_minutes",
+    "local_scratch",
+)
 
 
 class Train:
@@ -53,12 +60,28 @@ class Train:
         return [f"results/{wildcards.dataset}/fold{wildcards.fold}/colours.json"] if is_wanted else []
 
     def threads(self, wildcards: Any) -> int:
-        """CPU threads of all processes."""
-        return self.processes(wildcards) * self.threads_per_process(wildcards)
+        """CPU threads of all processes of a node."""
+        return self.processes_per_node(wildcards) * self.threads_per_process(wildcards)
+
+    def nodes(self, wildcards: Any) -> int:
+        """Machines that train together; where there is no Slurm, one does for all."""
+        return self._values(wildcards)["nodes"]
+
+    def processes_per_node(self, wildcards: Any) -> int:
+        """Processes that torchrun starts on each node, one for each GPU."""
+        return self._values(wildcards)["processes_per_node"]
 
     def processes(self, wildcards: Any) -> int:
-        """Processes that torchrun starts."""
-        return self._values(wildcards)["processes"]
+        """Processes in all: what a run on one machine may limit."""
+        return self.nodes(wildcards) * self.processes_per_node(wildcards)
+
+    def mpi(self, wildcards: Any) -> str | None:
+        """Several nodes: leave it to the rule's own srun to start its tasks. One node: none."""
+        return "srun" if self.nodes(wildcards) > 1 else None
+
+    def tasks(self, wildcards: Any) -> int | None:
+        """Several nodes: one task on each, torchrun. One node: none."""
+        return self.nodes(wildcards) if self.nodes(wildcards) > 1 else None
 
     def threads_per_process(self, wildcards: Any) -> int:
         """CPU threads of one process."""
@@ -71,6 +94,10 @@ class Train:
     def checkpoint_minutes(self, wildcards: Any) -> int:
         """Minutes between checkpoints."""
         return self._values(wildcards)["checkpoint_minutes"]
+
+    def local_scratch(self, wildcards: Any) -> str:
+        """Whether the tiles are copied to the node's own disk first, as a word."""
+        return str(self._values(wildcards)["local_scratch"]).lower()
 
     def animation_flags(self, wildcards: Any) -> list[str]:
         """Timing of the animations."""

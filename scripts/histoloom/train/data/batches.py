@@ -1,5 +1,6 @@
 """From windows on prepared images to batches of tiles with their truth."""
 
+import signal
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,7 @@ from histoloom.train.data.boundary_distances import signed_distances
 from histoloom.train.data.instance_maps import instance_maps
 from histoloom.train.data.order import EpochBatches, Key
 from histoloom.train.distributed import Ranks, die_with_parent
+from histoloom.train.stopping import SIGNALS
 
 
 class Batch(NamedTuple):
@@ -64,7 +66,7 @@ class Tiles:
         nuclei = self.store.instances(name)
         if nuclei is None:
             raise InputError(
-                f"{self.store.paths[0].parent}: has no single nuclei; expected some, since the loss has a term of "
+                f"{self.store.paths[3].parent}: has no single nuclei; expected some, since the loss has a term of "
                 "instance maps (hv); leave it out of train.loss for this dataset"
             )
         return self.store.mask(name), nuclei
@@ -183,4 +185,8 @@ def _loader(tiles: Dataset, workers: int, **order) -> DataLoader:
 
 def _start_worker(_: int) -> None:
     die_with_parent()
+    for (
+        number
+    ) in SIGNALS:  # torch has set handlers by now of which a worker dies, and with it a trainer that would save
+        signal.signal(number, signal.SIG_IGN)
     cv2.setNumThreads(0)

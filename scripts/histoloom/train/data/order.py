@@ -44,7 +44,7 @@ class EpochBatches:
         if self.samples < self.ranks.world:
             raise InputError(
                 f"{self.samples} training windows for {self.ranks.world} processes; expected at least one each; "
-                "lower train.processes or tiles.stride_px"
+                "lower train.processes_per_node or tiles.stride_px"
             )
 
     @property

@@ -1,0 +1,42 @@
+"""A signal asks for an end and does nothing else."""
+
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from histoloom.train.stopping import SIGNALS, stop_requests
+from tests.train.training_case import ROOT, environment_with
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_a_signal_is_noted_by_its_name_and_nothing_else_happens(number):
+    with stop_requests() as asked:
+        assert not asked
+        os.kill(os.getpid(), number)
+        assert asked
+        assert asked.by == signal.Signals(number).name
+
+
+def test_the_first_of_several_signals_is_the_one_that_is_told():
+    with stop_requests() as asked:
+        for number in (signal.SIGUSR1, signal.SIGTERM, signal.SIGTERM):
+            os.kill(os.getpid(), number)
+        assert asked.by == "SIGUSR1"
+
+
+def test_afterwards_signals_mean_what_they_meant():
+    before = [signal.getsignal(number) for number in SIGNALS]
+    with stop_requests():
+        assert [signal.getsignal(number) for number in SIGNALS] != before
+    assert [signal.getsignal(number) for number in SIGNALS] == before
+
+
+def test_loader_workers_live_on_when_every_process_of_a_job_is_signalled():
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.train.signalled_workers"], cwd=ROOT, env=environment_with(), capture_output=True,
+        text=True, timeout=60,
+    )  # fmt: skip
+    assert done.stdout.split() == ["4", "batches,", "asked", "by", "SIGTERM"], done.stderr
