@@ -1,7 +1,8 @@
 """One sweep of histoloom's engine over pixels that are never in memory as a whole; prints what it took as JSON.
 
     python benchmarks/inference_sweep.py --model model.safetensors --side 32768 --overlap 16 --rows 512 --batch-size 8
-    python benchmarks/inference_sweep.py --model model.safetensors --slide slide.tif --out folder --overlap 16 --batch-size 8
+    python benchmarks/inference_sweep.py --model model.safetensors --slide slide.tif --out folder --overlap 16 \
+        --batch-size 8
 
 Without --slide the pixels are made row by row, and what is predicted is forgotten: the memory is the engine's own. With
 it the bands are read from the file and written as scripts/predict_slide.py writes them.
