@@ -30,7 +30,7 @@ def write_slide(path: Path, side: int) -> None:
 
 
 def write_model(path: Path, network: str, steps: int, tile_px: int) -> None:
-    """A network that finds the nuclei, as model.safetensors: taught for a minute: of random weights each class is a tie.
+    """A network that finds the nuclei, as model.safetensors: taught for a minute: of random weights classes tie.
 
     Where the best two classes are a tie, rounding decides, and no two engines agree.
     """

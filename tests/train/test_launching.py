@@ -32,6 +32,7 @@ time.sleep(60)
         ({1: -9}, 1),
         ({0: 75, 1: 75}, 75),
         ({0: 75, 1: -15}, 75),  # one was told to end, the other was ended
+        ({0: -10}, 75),
         ({0: 3, 1: 1}, 3),
         ({0: 3, 1: 75}, 3),
         ({0: -9, 1: 75}, 1),  # torchrun asked the one that was left to end
@@ -83,5 +84,5 @@ def test_a_script_that_does_not_listen_is_ended_and_that_is_no_success(tmp_path)
     began = time.monotonic()
     launcher.terminate()
     launcher.communicate(timeout=20)
-    assert launcher.returncode == 1
+    assert launcher.returncode == 75
     assert time.monotonic() - began < 10

@@ -111,12 +111,13 @@ def srun(nodes: int, cores: int, command: Sequence[str]) -> list[str]:
 def status(codes: Mapping[int, int]) -> int:
     """The exit status of a run whose ranks failed with these; 0 without any.
 
-    When one fails, torchrun asks the others to end: their "stopped" counts only where nothing else is told.
+    When one fails, torchrun asks the others to end: their "stopped" counts only where nothing else is told. A signal
+    that came before a script listens, or when it is done and does so no more, ended it: the next start goes on.
     """
     failed = {code for code in codes.values() if code}
     if HeldError.status in failed:
         return HeldError.status
-    if StoppedError.status in failed and failed <= {StoppedError.status, -signal.SIGTERM}:
+    if failed and failed <= {StoppedError.status, *(-number for number in FORWARDED)}:
         return StoppedError.status
     return 1 if failed else 0
 
