@@ -71,8 +71,10 @@ compare: env  ## say what changed between two runs: make compare A=old/results B
 test: env debian-tools  ## run all tests
 	python -m pytest -n auto --dist loadfile
 
-test-cluster: env demo-data  ## run the demo on a real two-node Slurm on this machine, as root, and compare with a local run
-	python tests/cluster/run_cluster_tests.py
+CLUSTER ?=
+
+test-cluster: env demo-data  ## run the demo on a real two-node Slurm on this machine, as root, and compare with a local run (CLUSTER="--small --part study": minutes)
+	python -m tests.cluster.run_cluster_tests $(CLUSTER)
 
 MINUTES ?= 10
 SEED ?= 0

@@ -25,7 +25,7 @@ study = Study(read_config(files, settings.config))
 set_up(study.config["limits"])
 
 
-container: "envs/histoloom.sif"  # only with --software-deployment-method apptainer
+container: "envs/histoloom.sif"
 
 
 report: f"results/report/{study.slug}/front.rst"

@@ -17,6 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -42,7 +43,8 @@ from histoloom.files import write_json, write_text
 
 TABLE = ROOT / "benchmarks" / "faults.md"
 KEPT = ROOT / "benchmarks" / "faults.json"
-SLURM = "`make test-cluster`, see docs/cluster.md"
+SLURM = "by `make test-cluster`: see below"
+SLURM_ROWS = ROOT / "benchmarks" / "faults_slurm.json"  # of `make test-cluster CLUSTER="--rows ..."`
 
 
 def main() -> None:
@@ -102,7 +104,7 @@ def struck(
 
     Raises ViolationError where something promised does not hold.
     """
-    draw, done, ends, hits = random.Random(0), 0, 0, 0
+    draw, done, ends, hits, statuses = random.Random(0), 0, 0, 0, Counter()
     with ForkServer(tuple(scripts), folder) as server:
         known = undisturbed(server, make(folder / "undisturbed"))
         while done < times:
@@ -110,14 +112,16 @@ def struck(
             for _ in range(min(draw.randint(2, 8), times - done)):
                 strikes[hits % len(strikes)](trial)
                 hits += 1
-                if trial.runs[-1].wait() == 0:
+                statuses[status := trial.runs[-1].wait()] += 1
+                if status == 0:
                     break  # it had ended by itself before
                 done += 1
             trial.finish()
             shutil.rmtree(trial.work.folder)
             ends += 1
             print(f"{done} of {times} struck, {ends} finished", file=sys.stderr, flush=True)
-    what = f"{ends} trainings finished after these; no process, lease or half-written file left"
+    told = ", ".join(f"{count} with {status}" for status, count in sorted(statuses.items()))
+    what = f"runs ended {told}; {ends} trainings finished after these; no process, lease or half-written file left"
     return {"how": how, "times": str(done), "what": what, "equal": f"yes, {ends} of {ends}", "ends": ends}
 
 
@@ -236,7 +240,25 @@ def page(rows: dict) -> str:
         row = rows.get(name)
         cells = [row[key] for key in ("how", "times", "what", "equal", "minutes", "on")] if row else ["not run yet"] * 6
         lines.append(f"| {name} | {' | '.join(map(str, cells))} |")
-    return "\n".join(lines) + "\n"
+    return "\n".join([*lines, *slurm_lines()]) + "\n"
+
+
+def slurm_lines() -> list[str]:
+    """The table of what was done to trainings under Slurm, where that was measured."""
+    if not SLURM_ROWS.is_file():
+        return []
+    rows = json.loads(SLURM_ROWS.read_text(encoding="utf-8"))
+    cells = [[row[key] or "-" for key in ("fault", "how", "happened", "equal")] for row in rows]
+    return [
+        "",
+        "## Under Slurm",
+        "",
+        'Two nodes on one machine, `make test-cluster CLUSTER="--rows benchmarks/faults_slurm.json"`; each once.',
+        "",
+        "| fault | injected | what happened | equal |",
+        "|---|---|---|---|",
+        *(f"| {' | '.join(row)} |" for row in cells),
+    ]
 
 
 def parsed() -> argparse.Namespace:

@@ -29,7 +29,7 @@ from histoloom.train.data.batches import Tiles
 from histoloom.train.data.fold_data import FoldData
 from histoloom.train.data.local_copy import local_copies
 from histoloom.train.data.order import EpochBatches
-from histoloom.train.distributed import Ranks, from_first, joined, told_once, wait_for_all
+from histoloom.train.distributed import Ranks, entered_by_first, from_first, joined, told_once, wait_for_all
 from histoloom.train.failures import divergence_note, torch_errors_explained
 from histoloom.train.history import End, Progress
 from histoloom.train.learner import Learner
@@ -55,7 +55,7 @@ def main() -> None:
         arrays = [arguments.images, arguments.masks, arguments.instances]
         scratch = Path(os.environ.get("TMPDIR") or "/tmp")
         near = local_copies(arrays, scratch, state, ranks) if arguments.local_scratch else nullcontext(arrays)
-        with leased(state) if ranks.is_first else nullcontext() as lease, explained, near as arrays:
+        with entered_by_first(leased(state), ranks) as lease, explained, near as arrays:
             arguments.images, arguments.masks, arguments.instances = arrays
             train(arguments, settings, augmentation, ranks, asked, dtype, state, lease)
             wait_for_all(ranks)
@@ -88,33 +88,32 @@ def train(
         print(*warnings, sep="\n", end="\n" if warnings else "", file=sys.stderr)
         write_probes(state / "epochs", data.probes.images, data.probes.masks)
 
-    with checkpoints.rescuing():
-        while not progress.is_over:
-            data.batches.start_at(progress.epoch, progress.step)
-            with progress_bar(progress, settings, data.batches, ranks) as bar:
+    while not progress.is_over:
+        data.batches.start_at(progress.epoch, progress.step)
+        with progress_bar(progress, settings, data.batches, ranks) as bar:
 
-                def after_step(bar: tqdm = bar) -> None:
-                    bar.update()
-                    bar.set_postfix(loss=f"{progress.sums[0] / progress.sums[1].clamp(min=1):.4f}")
-                    checkpoints.after_step(learner, progress)
+            def after_step(bar: tqdm = bar) -> None:
+                bar.update()
+                bar.set_postfix(loss=f"{progress.sums[0] / progress.sums[1].clamp(min=1):.4f}")
+                checkpoints.after_step(learner, progress)
 
-                epoch = train_one_epoch(learner, data.loader, progress, task, after_step)
-            checkpoints.hold(learner, progress)
-            val_loss, confusion = validate(learner.kept, data.held_out, task, checkpoints.stop_if_asked)
-            rate = task.learning_rate(progress.epoch * len(data.batches) - 1, progress.scores)
-            end = End(settings.epochs, settings.patience, has_diverged=epoch.fault is not None)
-            row = progress.finish_epoch(rate, epoch.loss, val_loss, selection_score(confusion, settings), ranks, end)
-            if ranks.is_first:
-                checkpoints.check_lease()
-                write_epoch(state / "epochs", row["epoch"], predicted_classes(learner.kept, data.probes.images, task))
-                if row["best"]:
-                    # Before the checkpoint: a kill in between repeats the epoch and writes the same file again.
-                    description = card(arguments, settings, augmentation, outputs, data.mpp, row)
-                    save_model(state / BEST, learner.kept.state_dict(), description)
-                print(line(row, settings), file=sys.stderr, flush=True)
-                if epoch.fault is not None:
-                    print(divergence_note(epoch.fault, progress, settings), file=sys.stderr, flush=True)
-            checkpoints.save(learner, progress)
+            epoch = train_one_epoch(learner, data.loader, progress, task, after_step)
+        checkpoints.hold(learner, progress)
+        val_loss, confusion = validate(learner.kept, data.held_out, task, checkpoints.stop_if_asked)
+        rate = task.learning_rate(progress.epoch * len(data.batches) - 1, progress.scores)
+        end = End(settings.epochs, settings.patience, has_diverged=epoch.fault is not None)
+        row = progress.finish_epoch(rate, epoch.loss, val_loss, selection_score(confusion, settings), ranks, end)
+        if ranks.is_first:
+            checkpoints.check_lease()
+            write_epoch(state / "epochs", row["epoch"], predicted_classes(learner.kept, data.probes.images, task))
+            if row["best"]:
+                # Before the checkpoint: a kill in between repeats the epoch and writes the same file again.
+                description = card(arguments, settings, augmentation, outputs, data.mpp, row)
+                save_model(state / BEST, learner.kept.state_dict(), description)
+            print(line(row, settings), file=sys.stderr, flush=True)
+            if epoch.fault is not None:
+                print(divergence_note(epoch.fault, progress, settings), file=sys.stderr, flush=True)
+        checkpoints.save(learner, progress)
     if ranks.is_first:
         checkpoints.check_lease()
         publish(state, arguments, progress)

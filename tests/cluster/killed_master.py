@@ -34,19 +34,20 @@ def killed_master(folder: Path) -> dict[str, str]:
     master.wait()
     snakemake(copy, "--unlock", log=log, seconds=300)
     second = snakemake(copy, *flags, *STUDY, log=log, seconds=60 * MINUTES)
-    is_told = HELD in train_log(copy) and f"job {first}" in train_log(copy)
-    is_first_alive = state_of(first) == "RUNNING"
-    while state_of(first) == "RUNNING":
+    words = train_log(copy)
+    is_told = HELD in words and f"job {first}" in words
+    while state_of(first) in ("RUNNING", "COMPLETING"):
         time.sleep(1)
+    first_end = state_of(first)
     finish(copy, *flags, log=log)
     unlike = [row for row in compare(undisturbed, copy) if row.difference and row.path.startswith(FOLD)]
-    outcome = "told who is there" if is_told and second == 1 else f"DIFFERENT words: {train_log(copy)}"
+    is_well = is_told and second == 1 and first_end == "COMPLETED" and not unlike
     return {
         "fault": "killed Snakemake master, started again",
         "how": "SIGKILL while its Slurm job trains",
-        "happened": f"second job was {outcome}; first one {'trained on' if is_first_alive else 'had ended'}; run again",
+        "happened": f"second job told of the first: {is_told}, failed: {second == 1}; first: {first_end}; run again",
         "model": sha256((copy / FOLD / "model.safetensors").read_bytes()).hexdigest()[:12],
-        "equal": "equal" if is_told and is_first_alive and not unlike else f"DIFFERENT: {unlike}",
+        "equal": "equal" if is_well else f"DIFFERENT: {unlike}",
     }
 
 

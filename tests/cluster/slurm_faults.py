@@ -68,7 +68,7 @@ class Faults:
     def warned(self, nodes: int) -> dict[str, str]:
         # Slurm sends the signal up to a minute earlier than it is asked to.
         flags = ("--time=2", "--signal=USR1@30")
-        job = self.job("warned", nodes, step_seconds=10, options=flags, in_step=nodes == 1)
+        job = self.job("warned", nodes, step_seconds=10, options=flags)
         return self.row("warning before the time limit", " ".join(flags), job, self.started_again(job))
 
     def preempted(self, nodes: int) -> dict[str, str]:

@@ -26,12 +26,12 @@ class SlowJob:
     nodes: int = 1
     step_seconds: float = 0.0
     options: tuple[str, ...] = ()  # of sbatch
-    in_step: bool = False  # under srun also on one node, where --signal reaches it
     number: str = ""
 
-    def command(self) -> list[str]:
+    def command(self, starter: str) -> list[str]:
         launcher = ["scripts/launch_training.py", "--nodes", str(self.nodes), "--processes", "1", "--cores", "1"]
-        return [sys.executable, *launcher, "tests/cluster/slow_training.py", *self.case.flags()]
+        script = ["tests/cluster/slow_training.py", *self.case.flags()]
+        return [sys.executable, *launcher, "--starter", starter, *script]
 
     def environment(self) -> dict[str, str]:
         paths = f"{self.copy / 'scripts'}:{self.copy}"
@@ -39,15 +39,16 @@ class SlowJob:
 
     def submit(self) -> None:
         """Hand the job to Slurm, as the workflow does again after each end that was not a success."""
-        start = ["srun", "--ntasks=1", "--nodes=1"] if self.in_step else ["exec"]
-        script = f"#!/bin/sh\n{' '.join(start)} {shlex.join(self.command())}\n"
+        script = f"#!/bin/sh\nexec {shlex.join(self.command('srun'))}\n"
         flags = ["--parsable", "--account=lab", "--partition=gpu", "--gres=gpu:1", f"--nodes={self.nodes}"]
         flags += ["--ntasks-per-node=1", "--mem=1000", "--open-mode=append", f"--output={self.log}", *self.options]
         self.number = told(["sbatch", *flags], input=script, cwd=self.copy, env=self.environment()).strip()
 
     def train_here(self) -> subprocess.CompletedProcess:
         """Train on this machine, without Slurm."""
-        return subprocess.run(self.command(), cwd=self.copy, env=self.environment(), capture_output=True, text=True)
+        return subprocess.run(
+            self.command("none"), cwd=self.copy, env=self.environment(), capture_output=True, text=True
+        )
 
     @property
     def log(self) -> Path:

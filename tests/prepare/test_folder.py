@@ -299,7 +299,7 @@ BAD_SETTINGS = {
         "truth: no such folder; expected the masks in it .*set the option 'masks', or mend 'root'",
     ),
     "nuclei": ({"nuclei": "ids"}, "ids: no such folder; expected the nuclei in it"),
-    "index": ({"index": "no.csv"}, "no.csv: cannot be read as text"),
+    "index": ({"index": "no.csv"}, "no.csv: no such file; expected one"),
     "outside": ({"masks": "../masks"}, "masks: '../masks' lies outside"),
     "absolute": ({"index": "/etc/passwd"}, "index: '/etc/passwd' lies outside"),
     "one folder": ({"masks": "images"}, "images and annotations under names alike"),

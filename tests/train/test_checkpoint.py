@@ -34,14 +34,14 @@ def saved(content) -> bytes:
 
 def test_what_was_saved_comes_back(tmp_path):
     save_checkpoint(tmp_path, state(3), epoch=1, step=3)
-    loaded, warnings = load_checkpoint(tmp_path, "abc")
+    _, loaded, warnings = load_checkpoint(tmp_path, "abc")
     assert loaded["progress"]["step"] == 3
     assert torch.equal(loaded["learner"]["weights"], torch.arange(10) * 3)
     assert warnings == []
 
 
 def test_an_empty_folder_holds_no_checkpoint(tmp_path):
-    assert load_checkpoint(tmp_path, "abc") == (None, [])
+    assert load_checkpoint(tmp_path, "abc") == (None, None, [])
 
 
 def test_the_newest_and_the_one_before_it_are_kept(tmp_path):
@@ -61,7 +61,7 @@ def test_a_damaged_checkpoint_is_passed_over_with_a_warning(tmp_path, damage):
     if damage == "flip":
         payload[len(payload) // 2] ^= 1
     newest.write_bytes({"truncate": payload[:100], "flip": payload, "empty": b""}[damage])
-    loaded, warnings = load_checkpoint(tmp_path, "abc")
+    _, loaded, warnings = load_checkpoint(tmp_path, "abc")
     assert loaded["progress"]["step"] == 1
     assert len(warnings) == 1
     assert newest.name in warnings[0]
@@ -80,7 +80,7 @@ def test_a_malicious_pickle_is_not_executed_and_the_one_before_it_is_used(tmp_pa
 
     save_checkpoint(tmp_path, state(1), epoch=1, step=1)
     evil = lay_down(tmp_path, pickle.dumps({"fingerprint": Evil()}), step=2)
-    loaded, (warning,) = load_checkpoint(tmp_path, "abc")
+    _, loaded, (warning,) = load_checkpoint(tmp_path, "abc")
     assert loaded["progress"]["step"] == 1
     assert warning.startswith(f"{evil}: no checkpoint of histoloom, passed over and nothing of it was run")
     assert not (tmp_path / "executed").exists()
@@ -89,11 +89,11 @@ def test_a_malicious_pickle_is_not_executed_and_the_one_before_it_is_used(tmp_pa
 @pytest.mark.parametrize("content", [[1, 2], {"weights": torch.zeros(2)}, state(1) | {"fingerprint": 3}, "abc"])
 def test_a_foreign_file_is_passed_over(tmp_path, content):
     lay_down(tmp_path, saved(content), step=2)
-    loaded, warnings = load_checkpoint(tmp_path, "abc")
+    _, loaded, warnings = load_checkpoint(tmp_path, "abc")
     assert loaded is None
     assert len(warnings) == 1
     save_checkpoint(tmp_path, state(1), epoch=1, step=1)
-    assert load_checkpoint(tmp_path, "abc")[0]["progress"]["step"] == 1
+    assert load_checkpoint(tmp_path, "abc")[1]["progress"]["step"] == 1
 
 
 def test_what_was_passed_over_does_not_push_out_what_is_written_then(tmp_path):
@@ -105,7 +105,7 @@ def test_what_was_passed_over_does_not_push_out_what_is_written_then(tmp_path):
         "checkpoint-000001-00000001",
         "checkpoint-000001-00000002",
     ]
-    assert load_checkpoint(tmp_path, "abc")[0]["progress"]["step"] == 2
+    assert load_checkpoint(tmp_path, "abc")[1]["progress"]["step"] == 2
 
 
 class Losable:

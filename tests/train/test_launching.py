@@ -33,25 +33,28 @@ time.sleep(60)
         ({0: 75, 1: 75}, 75),
         ({0: 75, 1: -15}, 75),  # one was told to end, the other was ended
         ({0: -10}, 75),
+        ({0: -2}, 75),
         ({0: 3, 1: 1}, 3),
         ({0: 3, 1: 75}, 3),
         ({0: -9, 1: 75}, 1),  # torchrun asked the one that was left to end
         ({0: 1, 1: 75}, 1),
     ],
 )
-def test_the_rank_that_ended_first_decides_the_status(codes, expected):
+def test_a_reason_that_a_rank_has_told_decides_the_status(codes, expected):
     assert status(codes) == expected
 
 
 def test_nodes_meet_at_the_first_one_by_a_port_of_their_job():
-    slurm = {"SLURM_NODEID": "1", "SLURM_LAUNCH_NODE_IPADDR": "10.0.0.7", "SLURM_JOB_ID": "41234"}
+    slurm = {"SLURM_NODEID": "1", "SLURM_LAUNCH_NODE_IPADDR": "10.0.0.7", "SLURM_JOB_ID": "36234", "SLURM_STEP_ID": "3"}
     assert meeting_of_nodes(2, slurm) == [
-        "--nnodes=2", "--node-rank=1", "--master-addr=10.0.0.7", "--master-port=21234"
+        "--nnodes=2", "--node-rank=1", "--master-addr=10.0.0.7", "--master-port=20237"
     ]  # fmt: skip
 
 
 def test_an_agent_outside_of_srun_is_told_what_it_misses():
-    with pytest.raises(InputError, match=r"--agent: SLURM_NODEID, SLURM_LAUNCH_NODE_IPADDR not set; expected .* srun"):
+    with pytest.raises(
+        InputError, match=r"--agent: SLURM_NODEID, SLURM_LAUNCH_NODE_IPADDR, SLURM_STEP_ID not set; expected .* srun"
+    ):
         meeting_of_nodes(2, {"SLURM_JOB_ID": "1"})
 
 
@@ -75,7 +78,21 @@ def test_what_asks_the_launcher_to_end_reaches_the_script_whose_status_it_takes(
     assert launcher.returncode == 75
 
 
-def test_a_script_that_does_not_listen_is_ended_and_that_is_no_success(tmp_path):
+def test_srun_is_asked_to_end_by_the_signal_that_it_passes_on(tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text(ASKED)
+    start = "import sys; from histoloom.train.launching import PASSED_TO_SRUN, run_child; "
+    command = [sys.executable, "-c", start + "sys.exit(run_child(sys.argv[1:], PASSED_TO_SRUN))", sys.executable]
+    with subprocess.Popen(
+        [*command, str(script)], env=environment_with(), stdout=subprocess.PIPE, text=True
+    ) as launcher:
+        assert launcher.stdout.readline() == "ready\n"
+        launcher.send_signal(signal.SIGTERM)
+        assert launcher.communicate(timeout=20)[0] == "SIGUSR1\n"
+    assert launcher.returncode == 75
+
+
+def test_a_script_that_does_not_listen_yet_is_ended_and_counts_as_stopped(tmp_path):
     script = tmp_path / "script.py"
     script.write_text("print('ready', flush=True)\nimport time\ntime.sleep(60)\n")
     command = [sys.executable, "scripts/launch_training.py", "--processes", "1", str(script)]

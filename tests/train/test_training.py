@@ -262,10 +262,10 @@ def test_validation_counts_every_annotated_pixel_once():
     images, masks = batch()[:2]
     masks[1, 0] = 255
     work = task()
-    loss, confusion = validate(network(), [Batch(images[:1], masks[:1]), Batch(images[1:], masks[1:])], work)
+    loss, confusion = validate(network(), [Batch(images[:1], masks[:1]), Batch(images[1:], masks[1:])], work, nothing)
     assert confusion.sum() == 512 - 16
     assert confusion.sum(1).tolist() == [int((masks == 0).sum()), int((masks == 1).sum())]
-    both, _ = validate(network(), [Batch(images, masks)], work)
+    both, _ = validate(network(), [Batch(images, masks)], work, nothing)
     assert loss == pytest.approx(both, rel=1e-6)
 
 
@@ -318,3 +318,7 @@ def test_what_a_learner_and_its_progress_save_brings_them_back():
     assert back.step == progress.step == 2
     for name, value in learner.kept.state_dict().items():
         assert torch.equal(value, again.kept.state_dict()[name]), name
+
+
+def nothing() -> None:
+    """What validation calls after each batch."""

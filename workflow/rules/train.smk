@@ -37,6 +37,7 @@ rule train:
         processes_per_node=study.train.processes_per_node,
         mpi=study.train.mpi,
         tasks=study.train.tasks,
+        starter="none",
         tasks_per_gpu=0,
         slurm_extra="--ntasks-per-node=1",
         threads_per_process=study.train.threads_per_process,
@@ -48,7 +49,7 @@ rule train:
     shell:
         """
         exec python scripts/launch_training.py --nodes {resources.nodes:q} --processes {resources.processes_per_node:q} \
-            --cores {threads:q} scripts/train.py \
+            --cores {threads:q} --starter {resources.starter:q} scripts/train.py \
             --images {input.images:q} \
             --masks {input.masks:q} \
             --instances {input.instances:q} \

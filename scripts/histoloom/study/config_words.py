@@ -40,6 +40,8 @@ NAMED = {
     ("evaluate", "fact"): "facts that evaluate.metrics needs",
     ("report", "metric"): "report.headline_metric",
     ("report", "class"): "report.headline_class",
+    ("check_headline", "metric"): "report.headline_metric",
+    ("check_headline", "class"): "report.headline_class",
     ("report", "count"): "report.examples",
     ("report", "study"): "study.name",
     ("find_tissue", "default_mpp"): "slides.mpp",

@@ -8,8 +8,7 @@ output that Snakemake declares, since Snakemake deletes those before each retry.
 import io
 import re
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,13 +17,14 @@ import torch
 from histoloom.errors import InputError, StoppedError
 from histoloom.files import atomic_file, digest_of
 from histoloom.lease import Lease
-from histoloom.train.distributed import Ranks, summed, wait_for_all
+from histoloom.train.distributed import Ranks, from_first, summed, wait_for_all
 from histoloom.train.history import Progress
 from histoloom.train.learner import Learner
 from histoloom.train.stopping import StopRequest
 
 NAME = re.compile(r"checkpoint-(?P<epoch>\d{6})-(?P<step>\d{8})-(?P<digest>[0-9a-f]{64})\.pt")
 KEPT = 2
+SEEN_SECONDS = 120.0  # NFS shows what another machine has made within a minute
 PARTS = {"fingerprint": str, "learner": dict, "progress": dict}
 
 
@@ -43,8 +43,8 @@ def save_checkpoint(folder: Path, state: dict, epoch: int, step: int) -> Path:
     return path
 
 
-def load_checkpoint(folder: Path, fingerprint: str) -> tuple[dict | None, list[str]]:
-    """The newest checkpoint that is whole, or None, and a warning for each damaged or foreign one passed over.
+def load_checkpoint(folder: Path, fingerprint: str) -> tuple[Path | None, dict | None, list[str]]:
+    """The newest checkpoint that is whole, or None, what it holds, and a warning for each bad one passed over.
 
     Raises InputError when the checkpoint belongs to another fingerprint. Nothing in the file is executed.
     """
@@ -67,8 +67,27 @@ def load_checkpoint(folder: Path, fingerprint: str) -> tuple[dict | None, list[s
                 f"{path}: state of another run (fingerprint {state['fingerprint']}); expected {fingerprint}; "
                 f"remove the folder {folder} to train afresh"
             )
-        return state, warnings
-    return None, warnings
+        return path, state, warnings
+    return None, None, warnings
+
+
+def await_checkpoint(path: Path, seconds: float = SEEN_SECONDS) -> dict:
+    """What a checkpoint holds that another process has found whole; its disk may show it later to this machine.
+
+    Raises InputError where it has not come within `seconds`.
+    """
+    deadline = time.monotonic() + seconds
+    while True:
+        with suppress(OSError):
+            payload = path.read_bytes()
+            if digest_of(payload) == NAME.fullmatch(path.name)["digest"] and (state := _loaded(payload)) is not None:
+                return state
+        if time.monotonic() > deadline:
+            raise InputError(
+                f"{path}: not there, or not whole, {seconds:g} s after another process of this training has read it; "
+                "expected all nodes to see the same files;\nkeep results on a disk that they share, and start again"
+            )
+        time.sleep(1)
 
 
 @dataclass
@@ -95,12 +114,10 @@ class Checkpoints:
         Raises StoppedError on all ranks in the second case.
         """
         is_due = self.ranks.is_first and time.monotonic() - self.saved_at >= 60 * self.minutes
-        flags = torch.tensor([float(is_due), float(bool(self.asked))], device=self.ranks.device)
-        due, asked = summed(flags, self.ranks).tolist()
+        due, asked = self._told_by_any(is_due, bool(self.asked))
         if due or asked:
             self.save(learner, progress)
         if asked:
-            wait_for_all(self.ranks)  # the first rank that ends ends the others, which may be saving still
             raise self._stopped(progress.epoch, progress.step)
 
     def hold(self, learner: Learner, progress: Progress) -> None:
@@ -108,23 +125,22 @@ class Checkpoints:
         self.held = self._state(learner, progress), progress.epoch, progress.step
 
     def stop_if_asked(self) -> None:
-        """Save what is held and raise StoppedError when this rank was asked to stop.
-
-        For use in validation: ranks may have different numbers of batches there and cannot agree between them, so each
-        looks at its own signal; Slurm and torchrun send it to all.
-        """
-        if self.asked and self.held:
+        """Save what is held and raise StoppedError on all ranks when any was asked to stop; all have to call it."""
+        (asked,) = self._told_by_any(bool(self.asked))
+        if asked:
+            assert self.held, "hold comes first"
             self._write(*self.held)
             raise self._stopped(*self.held[1:])
 
-    @contextmanager
-    def rescuing(self) -> Iterator[None]:
-        """Stop as asked also where another rank has stopped before this one, so that an exchange with it fails."""
-        try:
-            yield
-        except RuntimeError:
-            self.stop_if_asked()
-            raise
+    def _chosen_by_first(self) -> tuple[dict | None, list[str]]:
+        # Each for itself, nodes that see a shared disk at different times would go on from different steps.
+        path, state, warnings = None, None, []
+        if self.ranks.is_first:
+            path, state, warnings = load_checkpoint(self.folder, self.fingerprint)
+        name = from_first(path.name if path else "", self.ranks)
+        if name and not self.ranks.is_first:
+            state = await_checkpoint(self.folder / name)
+        return state, warnings
 
     def check_lease(self) -> None:
         """Raise HeldError if another run has taken the folder over, before the first rank writes there; others may."""
@@ -138,7 +154,12 @@ class Checkpoints:
         if self.ranks.is_first:
             self.check_lease()
             save_checkpoint(self.folder, state, epoch, step)
+        wait_for_all(self.ranks)  # the first rank that ends ends the others, of which the first may be writing still
         self.saved_at = time.monotonic()
+
+    def _told_by_any(self, *flags: bool) -> list[bool]:
+        told = summed(torch.tensor(flags, dtype=torch.float32, device=self.ranks.device), self.ranks)
+        return [count > 0 for count in told.tolist()]  # one copy to the host, since each waits for the device
 
     def _stopped(self, epoch: int, step: int) -> StoppedError:
         return StoppedError(
@@ -153,7 +174,7 @@ class Checkpoints:
         """
         if self.lease is not None:
             _remove_half_written(self.folder)
-        state, warnings = load_checkpoint(self.folder, self.fingerprint)
+        state, warnings = self._chosen_by_first()
         if self.lease is not None and self.lease.warning:
             warnings.insert(0, self.lease.warning)
         if state is None:

@@ -6,9 +6,10 @@ import signal
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import TypeVar
 
 import torch
 from torch import distributed, nn
@@ -17,6 +18,7 @@ from torch.nn.parallel import DistributedDataParallel
 from histoloom.errors import InputError, StoppedError
 from histoloom.train.stopping import StopRequest
 
+T = TypeVar("T")
 FIRST_SPEAKS_SECONDS = 5
 PATIENCE_MINUTES = 30  # of a rank with the others, one of which may be copying tiles to its scratch disk
 LAUNCHER_PID = "HISTOLOOM_LAUNCHER_PID"  # launching.py sets it
@@ -59,11 +61,10 @@ def joined(threads: int) -> Iterator[Ranks]:
     if world > 1:
         backend = "nccl" if device.type == "cuda" else "gloo"
         distributed.init_process_group(backend, timeout=timedelta(minutes=PATIENCE_MINUTES))
-    try:
-        yield Ranks(rank, world, device)
-    finally:
-        if world > 1:
-            distributed.destroy_process_group()
+    yield Ranks(rank, world, device)
+    # Not after an error: the others do not come here then, and nccl waits for all.
+    if world > 1:
+        distributed.destroy_process_group()
 
 
 @contextmanager
@@ -77,13 +78,17 @@ def told_once(ranks: Ranks, asked: StopRequest) -> Iterator[None]:
     except InputError:
         if not ranks.is_first:
             time.sleep(FIRST_SPEAKS_SECONDS)
+        if not ranks.is_first and asked:  # the first has told it and is gone
+            sys.exit(InputError.status)
         raise
     except StoppedError:
         if not ranks.is_first:
             sys.exit(StoppedError.status)
         raise
     except RuntimeError as error:
-        # When one rank ends, torchrun asks the others to, and their next exchange of numbers fails.
+        # When one rank ends, torchrun asks the others to, and their next exchange of numbers fails, maybe before that.
+        if ranks.world > 1 and not asked:
+            time.sleep(FIRST_SPEAKS_SECONDS)
         if not asked or ranks.world == 1:
             raise
         if not ranks.is_first:
@@ -115,8 +120,26 @@ def gathered(values: torch.Tensor, ranks: Ranks) -> torch.Tensor:
     return torch.stack(parts)
 
 
-def from_first(value: str, ranks: Ranks) -> str:
-    """The first process's string, in every process."""
+@contextmanager
+def entered_by_first(context: AbstractContextManager[T], ranks: Ranks) -> Iterator[T | None]:
+    """Enter a context on the first process alone; all raise the InputError with which it refuses there.
+
+    Else the others would learn nothing but that the first one is gone.
+    """
+    with ExitStack() as entered:
+        value, refusal = None, None
+        if ranks.is_first:
+            try:
+                value = entered.enter_context(context)
+            except InputError as error:
+                refusal = error
+        if refusal := from_first(refusal, ranks):
+            raise refusal
+        yield value
+
+
+def from_first(value: T, ranks: Ranks) -> T:
+    """The first process's value, a picklable one, in every process."""
     if ranks.world == 1:
         return value
     box = [value]

@@ -13,16 +13,21 @@ from types import FrameType
 
 from histoloom.errors import HeldError, InputError, StoppedError
 
-FORWARDED = (signal.SIGTERM, signal.SIGUSR1)
+PASSED_ON = {signal.SIGTERM: signal.SIGTERM, signal.SIGUSR1: signal.SIGUSR1}
+# srun answers a SIGTERM of its own by killing what it has started; SIGUSR1 it passes on.
+PASSED_TO_SRUN = {signal.SIGTERM: signal.SIGUSR1, signal.SIGUSR1: signal.SIGUSR1}
+ASKS_TO_STOP = (signal.SIGTERM, signal.SIGUSR1, signal.SIGINT)
 GRACE_SECONDS = 120  # for ranks to finish a step and save, before torchrun kills them; Slurm's own limit may be less
-FIRST_PORT, PORTS = 20000, 20000  # ranks of several nodes meet at a port that the job's number gives
+FIRST_PORT, PORTS = 20000, 12000  # ranks of several nodes meet at a port below those that Linux gives away by itself
+SHELL_OFFSET = 128
 LAUNCHER_PID = "HISTOLOOM_LAUNCHER_PID"  # distributed.py reads it
 
 
-def run_child(command: Sequence[str]) -> int:
+def run_child(command: Sequence[str], passed_on: Mapping[int, int]) -> int:
     """Run a command to its end and pass on what asks for one; its exit status, negative where a signal ended it.
 
-    It is killed when this process dies. Ctrl-C reaches it from the terminal, so it is not passed on.
+    `passed_on` says which signal becomes which. The command is killed when this process dies. Ctrl-C reaches it from
+    the terminal, so it is not passed on.
     """
     asked: list[int] = []
     children: list[subprocess.Popen] = []
@@ -30,15 +35,21 @@ def run_child(command: Sequence[str]) -> int:
     def pass_on(number: int, _: FrameType | None) -> None:
         asked.append(number)
         for child in children:
-            child.send_signal(number)
+            child.send_signal(passed_on[number])
 
-    for number in FORWARDED:
+    for number in passed_on:
         signal.signal(number, pass_on)
     signal.signal(signal.SIGINT, lambda *_: None)  # and not SIG_IGN, which the child would inherit
     children.append(subprocess.Popen(command, preexec_fn=dying_with(os.getpid())))  # noqa: PLW1509 - no threads here
     for number in asked:  # those that came before there was a child
-        children[0].send_signal(number)
+        children[0].send_signal(passed_on[number])
     return children[0].wait()
+
+
+def run_under_srun(nodes: int, cores: int, command: Sequence[str]) -> int:
+    """Run a command once on each node of the Slurm job; its exit status, as `run_child` gives it."""
+    code = run_child(srun(nodes, cores, command), PASSED_TO_SRUN)
+    return SHELL_OFFSET - code if code > SHELL_OFFSET else code  # srun says 128 + n of what signal n has ended
 
 
 def dying_with(launcher: int) -> Callable[[], None]:
@@ -73,10 +84,10 @@ def run_ranks(processes: int, command: Sequence[str], meeting: Sequence[str] = (
         ) from error
     logging.getLogger("torch.distributed.elastic").setLevel(logging.CRITICAL)
     os.environ[LAUNCHER_PID] = str(os.getpid())  # a rank whose parent is another one by then is an orphan
-    signals = "SIGTERM,SIGINT,SIGHUP,SIGQUIT,SIGUSR1"
-    patience = (f"--signals-to-handle={signals}", f"--shutdown-timeout={GRACE_SECONDS}")
+    os.environ.setdefault("TORCH_ELASTIC_SHUTDOWN_TIMEOUT", str(GRACE_SECONDS))  # torch 2.11 has no flag for it
+    signals = "--signals-to-handle=SIGTERM,SIGINT,SIGHUP,SIGQUIT,SIGUSR1"
     try:
-        run.main([*meeting, *patience, f"--nproc-per-node={processes}", *command])
+        run.main([*meeting, signals, f"--nproc-per-node={processes}", *command])
     except ChildFailedError as error:
         return {rank: failure.exitcode for rank, failure in error.failures.items()}
     except SignalException:
@@ -89,14 +100,14 @@ def meeting_of_nodes(nodes: int, slurm: Mapping[str, str]) -> list[str]:
 
     The first node is where srun was started; raises InputError outside of srun.
     """
-    wanted = ("SLURM_NODEID", "SLURM_LAUNCH_NODE_IPADDR", "SLURM_JOB_ID")
+    wanted = ("SLURM_NODEID", "SLURM_LAUNCH_NODE_IPADDR", "SLURM_JOB_ID", "SLURM_STEP_ID")
     if missing := [name for name in wanted if name not in slurm]:
         raise InputError(f"--agent: {', '.join(missing)} not set; expected to be started by srun; leave --agent out")
     return [
         f"--nnodes={nodes}",
         f"--node-rank={slurm['SLURM_NODEID']}",
         f"--master-addr={slurm['SLURM_LAUNCH_NODE_IPADDR']}",
-        f"--master-port={FIRST_PORT + int(slurm['SLURM_JOB_ID']) % PORTS}",
+        f"--master-port={FIRST_PORT + (int(slurm['SLURM_JOB_ID']) + int(slurm['SLURM_STEP_ID'])) % PORTS}",
     ]
 
 
@@ -117,7 +128,7 @@ def status(codes: Mapping[int, int]) -> int:
     failed = {code for code in codes.values() if code}
     if HeldError.status in failed:
         return HeldError.status
-    if failed and failed <= {StoppedError.status, *(-number for number in FORWARDED)}:
+    if failed and failed <= {StoppedError.status, *(-number for number in ASKS_TO_STOP)}:
         return StoppedError.status
     return 1 if failed else 0
 
@@ -125,7 +136,7 @@ def status(codes: Mapping[int, int]) -> int:
 def killed_note(rank: int) -> str:
     """What to tell of a rank that was killed and so could say nothing."""
     return (
-        f"error: process {rank} was killed (SIGKILL); unless somebody stopped it, memory ran out;\n"
+        f"error: process {rank} was killed (SIGKILL); unless somebody or a time limit did it, memory ran out;\n"
         "set train.accumulate higher, train.batch_size lower, or give the job more memory; started again\n"
         "it goes on from its last checkpoint"
     )

@@ -1,7 +1,7 @@
 """The validation part after each epoch: loss, confusion, and the score that chooses the best epoch."""
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection
 
 import numpy as np
 import torch
@@ -12,7 +12,7 @@ from histoloom.evaluate.counting.confusion import foreground
 from histoloom.plugins import load
 from histoloom.sample import IGNORE
 from histoloom.train.data.batches import Batch
-from histoloom.train.distributed import summed
+from histoloom.train.distributed import gathered, summed
 from histoloom.train.objective import objective
 from histoloom.train.settings import TrainSettings
 from histoloom.train.task import Task
@@ -20,9 +20,12 @@ from histoloom.train.task import Task
 
 @torch.inference_mode()
 def validate(
-    network: nn.Module, loader: Iterable[Batch], task: Task, after_batch: Callable[[], None] = lambda: None
+    network: nn.Module, loader: Collection[Batch], task: Task, after_batch: Callable[[], None]
 ) -> tuple[float, Int64[np.ndarray, "classes classes"]]:
-    """Loss and pooled confusion matrix (truth, predicted) of the validation tiles of all processes."""
+    """Loss and pooled confusion matrix (truth, predicted) of the validation tiles of all processes.
+
+    `after_batch` is called equally often on all, which may have different numbers of batches: so they can agree in it.
+    """
     network.eval()
     count, device = len(task.outputs.classes), task.ranks.device
     sums = torch.zeros(2, dtype=torch.float64, device=device)
@@ -34,6 +37,9 @@ def validate(
         seen = masks != IGNORE
         pairs = masks[seen].long() * count + task.outputs.class_logits(output).argmax(1)[seen]
         confusion += torch.bincount(pairs, minlength=count * count)
+        after_batch()
+    longest = gathered(torch.tensor([len(loader)], device=device), task.ranks).max()
+    for _ in range(int(longest) - len(loader)):
         after_batch()
     sums, confusion = summed(sums, task.ranks), summed(confusion, task.ranks)
     return float(sums[0] / sums[1]), confusion.view(count, count).cpu().numpy()

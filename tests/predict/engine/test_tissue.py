@@ -73,8 +73,8 @@ def test_tissue_in_one_place_equals_the_definition_there():
 
 def test_rows_far_from_tissue_are_not_read_and_no_tile_runs_there(monkeypatch):
     engine, ran = made_engine(overlap=4, batch_size=1), []
-    values = engine._ensemble.values
-    monkeypatch.setattr(engine._ensemble, "values", lambda tiles: ran.append(len(tiles)) or values(tiles))
+    values = engine._values
+    monkeypatch.setattr(engine, "_values", lambda tiles: ran.append(len(tiles)) or values(tiles))
     mask = np.zeros((60, 5), bool)
     mask[30, 2] = True  # working pixels 300 to 309, columns 20 to 29
     pixels = Counted(noise(600, 50))
@@ -89,7 +89,7 @@ def test_rows_far_from_tissue_are_not_read_and_no_tile_runs_there(monkeypatch):
 
 def test_a_slide_without_tissue_is_background_and_neither_read_nor_predicted(monkeypatch):
     engine = made_engine()
-    monkeypatch.setattr(engine._ensemble, "values", None)
+    monkeypatch.setattr(engine, "_values", None)
     pixels = Counted(noise(100, 60))
     found = swept(engine, pixels, TissueMask(np.zeros((10, 6), bool), 10.0, 100, 60))
     assert (found == BACKGROUND).all()

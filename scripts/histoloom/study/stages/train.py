@@ -75,9 +75,12 @@ class Train:
         """Processes in all: what a run on one machine may limit."""
         return self.nodes(wildcards) * self.processes_per_node(wildcards)
 
-    def mpi(self, wildcards: Any) -> str | None:
-        """Several nodes: leave it to the rule's own srun to start its tasks. One node: none."""
-        return "srun" if self.nodes(wildcards) > 1 else None
+    def mpi(self, wildcards: Any) -> str:
+        """What has Snakemake's Slurm leave it to the rule's own srun to start its tasks: any value, even none.
+
+        Only for several nodes may it be one that counts as true.
+        """
+        return "srun" if self.nodes(wildcards) > 1 else ""
 
     def tasks(self, wildcards: Any) -> int | None:
         """Several nodes: one task on each, torchrun. One node: none."""

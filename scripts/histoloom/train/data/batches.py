@@ -185,8 +185,7 @@ def _loader(tiles: Dataset, workers: int, **order) -> DataLoader:
 
 def _start_worker(_: int) -> None:
     die_with_parent()
-    for (
-        number
-    ) in SIGNALS:  # torch has set handlers by now of which a worker dies, and with it a trainer that would save
+    # torch has set handlers by now of which a worker would die, and with it a trainer that wants to save.
+    for number in SIGNALS:
         signal.signal(number, signal.SIG_IGN)
     cv2.setNumThreads(0)
