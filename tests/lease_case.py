@@ -4,13 +4,17 @@ import subprocess
 import sys
 import threading
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from histoloom import lease_file, lease_holder
 from histoloom.lease import Spans
 
+SECONDS = 120  # after which a process that should have ended has failed
 ROOT = Path(__file__).parents[1]
 QUICK = Spans(wait=0.3, poll=0.02, beat=0.05, watch=0.5, settle=0.2)
+# For holders that live: on a busy machine a thread may get no time for a second, and would count as dead.
+PATIENT = replace(QUICK, watch=5.0)
 HOLD = """
 import sys
 from pathlib import Path
@@ -22,21 +26,26 @@ with leased(Path(sys.argv[1])):
 hosts = threading.local()  # each thread of a test may be a host of its own
 
 
+@contextmanager
 def started(code, folder, **environment):
+    """A process that runs the code; it is killed at the end where it has not ended by itself."""
     command = [sys.executable, "-c", code, str(folder)]
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
-    return subprocess.Popen(command, cwd=ROOT, env={"PYTHONPATH": str(ROOT / "scripts"), **environment}, **pipes)
+    environment = {"PYTHONPATH": str(ROOT / "scripts"), **environment}
+    with subprocess.Popen(command, cwd=ROOT, env=environment, **pipes) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 @contextmanager
 def held(folder, **environment):
     """Another process on this host that holds the lease of a folder."""
-    process = started(HOLD, folder, **environment)
-    assert process.stdout.readline() == "held\n"
-    try:
+    with started(HOLD, folder, **environment) as process:
+        assert process.stdout.readline() == "held\n"
         yield process
-    finally:
-        process.communicate()
+        process.communicate(timeout=SECONDS)
 
 
 def locks_are_not_shared(monkeypatch):

@@ -7,9 +7,12 @@ import subprocess
 import sys
 import time
 
+import psutil
+
 from tests.faults.fault_cases import training
 
 HELD = 3
+STOPPED_AFTER_TWO_STEPS = {"KILL_AFTER_STEPS": "2", "KILL_BY": "SIGSTOP", "KILL_WHOM": "self", "KILL_RANK": "0"}
 
 
 def fingerprints(folder, but=()):
@@ -23,17 +26,16 @@ def fingerprints(folder, but=()):
 
 def test_a_second_trainer_is_told_who_is_at_work_and_changes_nothing(trainer, undisturbed, tmp_path):
     work = training(tmp_path / "case", loader_workers=0)
-    first = trainer.start(work.words)
-    while not list(work.folder.glob("state/*/checkpoint-*")):
-        assert not first.has_ended(0.001), first.said()
-    first.send(signal.SIGSTOP)  # so that all that changes is the second one's doing
+    first = trainer.start(work.words, STOPPED_AFTER_TWO_STEPS)  # so that all that changes is the second one's doing
+    while psutil.Process(first.pid).status() != psutil.STATUS_STOPPED:
+        assert not first.has_ended(0.01), first.said()
     before = fingerprints(work.folder)
     status, said = trainer.run(work.words)
     assert status == HELD, said
     assert f", process {first.pid}, " in said
     assert "Traceback" not in said
     assert fingerprints(work.folder) == before
-    os.kill(first.pid, signal.SIGCONT)
+    first.send(signal.SIGCONT)
     assert first.wait() == 0, first.said()
     assert work.result() == undisturbed
     assert work.litter() == []

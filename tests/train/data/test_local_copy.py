@@ -5,6 +5,7 @@ import shutil
 import signal
 import stat
 import time
+import traceback
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -43,17 +44,23 @@ def another_run(files, scratch, state):
     reading, writing = os.pipe()
     process = os.fork()  # it has torch already
     if process == 0:
-        with local_copies(files, scratch, state, ALONE) as copies:
-            os.write(writing, str(copies[0]).encode())
-            time.sleep(60)
-        os._exit(1)
+        try:
+            with local_copies(files, scratch, state, ALONE) as copies:
+                os.write(writing, str(copies[0]).encode())
+                time.sleep(60)
+        except BaseException:
+            traceback.print_exc()
+        finally:
+            os._exit(1)  # whatever happens, else it would go on as a second run of the tests
+    os.close(writing)  # else reading would wait for ever for a process that has ended
     try:
-        yield Path(os.read(reading, 4096).decode())
+        copy = os.read(reading, 4096).decode()
+        assert copy, "the other run has ended"
+        yield Path(copy)
     finally:
         os.kill(process, signal.SIGKILL)
         os.waitpid(process, 0)
         os.close(reading)
-        os.close(writing)
 
 
 def test_copies_are_the_same_bytes_for_this_user_alone_and_gone_at_the_end(files, scratch, tmp_path):
