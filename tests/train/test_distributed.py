@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -10,8 +11,18 @@ import torch
 from timm.layers import BatchNormAct2d
 from torch import nn
 
-from histoloom.errors import InputError
-from histoloom.train.distributed import LAUNCHER_PID, CrossRankBatchNorm, Ranks, joined, with_shared_statistics
+from histoloom.errors import HeldError, InputError, StoppedError
+from histoloom.train import distributed
+from histoloom.train.distributed import (
+    LAUNCHER_PID,
+    CrossRankBatchNorm,
+    Ranks,
+    entered_by_first,
+    joined,
+    told_once,
+    with_shared_statistics,
+)
+from histoloom.train.stopping import StopRequest
 
 ROOT = Path(__file__).parents[2]
 
@@ -66,3 +77,37 @@ def test_every_rank_is_told_its_launcher(tmp_path):
     command = [sys.executable, "scripts/launch_training.py", "--processes", "2", str(script)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
+
+
+ALONE, SECOND = Ranks(0, 1, torch.device("cpu")), Ranks(1, 2, torch.device("cpu"))
+
+
+@contextmanager
+def refusing():
+    raise HeldError("state: held by another")
+    yield
+
+
+def test_an_error_that_follows_a_request_to_stop_counts_as_the_stop():
+    # A loader worker that was being started dies of the signal, and torch's loader raises.
+    with pytest.raises(StoppedError, match="by SIGTERM; started again"), told_once(ALONE, StopRequest("SIGTERM")):
+        raise RuntimeError("DataLoader worker (pid 1) exited unexpectedly")
+    with pytest.raises(RuntimeError, match="a bug"), told_once(ALONE, StopRequest()):
+        raise RuntimeError("a bug")
+
+
+@pytest.mark.parametrize("error", [StoppedError("by SIGTERM"), RuntimeError("Connection closed by peer")])
+def test_other_ranks_end_without_a_word_when_training_was_stopped(error):
+    with pytest.raises(SystemExit) as end, told_once(SECOND, StopRequest("SIGTERM")):
+        raise error
+    assert end.value.code == 75
+
+
+def test_what_refuses_the_first_rank_is_raised_on_all(monkeypatch):
+    sent = []
+    monkeypatch.setattr(distributed, "from_first", lambda value, ranks: sent.append(value) or sent[0])
+    with pytest.raises(HeldError, match="held by another"), entered_by_first(refusing(), Ranks(0, 2, SECOND.device)):
+        raise AssertionError("entered")
+    with pytest.raises(HeldError, match="held by another"), entered_by_first(refusing(), SECOND):
+        raise AssertionError("entered")
+    assert sent[1] is None  # the second one did not try by itself

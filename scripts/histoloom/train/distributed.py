@@ -87,9 +87,10 @@ def told_once(ranks: Ranks, asked: StopRequest) -> Iterator[None]:
         raise
     except RuntimeError as error:
         # When one rank ends, torchrun asks the others to, and their next exchange of numbers fails, maybe before that.
+        # A loader worker that was being started when the signal came has died of it.
         if ranks.world > 1 and not asked:
             time.sleep(FIRST_SPEAKS_SECONDS)
-        if not asked or ranks.world == 1:
+        if not asked:
             raise
         if not ranks.is_first:
             sys.exit(StoppedError.status)
