@@ -129,7 +129,7 @@ def by_tests(how: str, what: str, equal: str, *tests: str, **environment: str) -
     """A row that tests measure: it stands only where all of them pass, and says how many did."""
 
     def measure(_: Path, arguments: argparse.Namespace) -> dict:
-        words = [sys.executable, "-m", "pytest", "-q", "-p", "no:xdist", *tests]
+        words = [sys.executable, "-m", "pytest", "-p", "no:xdist", *tests]
         counts = {name: value.format(kills=arguments.kills) for name, value in environment.items()}
         done = subprocess.run(
             words, cwd=ROOT, env={**os.environ, **counts}, capture_output=True, text=True, check=False

@@ -71,11 +71,11 @@ class Trial:
 
 
 def running_on(folder: Path, seconds: float = 10) -> list[str]:
-    """Command lines with the folder in them of processes that live on; ranks have sessions of their own."""
+    """Processes that live on, of those whose command lines name the folder; ranks have sessions of their own."""
     deadline = time.monotonic() + seconds
-    while (found := [" ".join(each.cmdline()) for each in processes_of(folder)]) and time.monotonic() < deadline:
+    while (found := processes_of(folder)) and time.monotonic() < deadline:
         time.sleep(0.1)
-    return found
+    return [str(process) for process in found]
 
 
 def processes_of(folder: Path) -> list[psutil.Process]:

@@ -3,17 +3,18 @@
 import os
 import signal
 import time
+from functools import partial
 
 import psutil
 import torch
 from torch.utils.data import DataLoader
 
-from histoloom.train.data.batches import _start_worker
+from histoloom.train.data.batches import start_worker
 from histoloom.train.stopping import stop_requests
 
 
 def main() -> None:
-    loader = DataLoader(torch.arange(4), num_workers=2, worker_init_fn=_start_worker)
+    loader = DataLoader(torch.arange(4), num_workers=2, worker_init_fn=partial(start_worker, os.getpid()))
     with stop_requests() as asked:
         batches = 0
         for _ in loader:

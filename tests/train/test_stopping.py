@@ -7,6 +7,7 @@ import sys
 
 import pytest
 
+from histoloom.train.data.batches import start_worker
 from histoloom.train.stopping import SIGNALS, stop_requests
 from tests.train.training_case import ROOT, environment_with
 
@@ -40,3 +41,14 @@ def test_loader_workers_live_on_when_every_process_of_a_job_is_signalled():
         text=True, timeout=60,
     )  # fmt: skip
     assert done.stdout.split() == ["4", "batches,", "asked", "by", "SIGTERM"], done.stderr
+
+
+def test_a_loader_worker_whose_trainer_is_gone_already_ends():
+    # Killed between the fork and the worker's first line, it would leave a worker that waits for ever.
+    child = os.fork()
+    if child == 0:
+        try:
+            start_worker(trainer=os.getppid() + 1, _=0)
+        finally:
+            os._exit(9)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 1

@@ -1,12 +1,13 @@
 """The validation part after each epoch: loss, confusion, and the score that chooses the best epoch."""
 
 import math
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
 from jaxtyping import Int64, UInt8
 from torch import nn
+from torch.utils.data import DataLoader
 
 from histoloom.evaluate.counting.confusion import foreground
 from histoloom.plugins import load
@@ -20,7 +21,7 @@ from histoloom.train.task import Task
 
 @torch.inference_mode()
 def validate(
-    network: nn.Module, loader: Collection[Batch], task: Task, after_batch: Callable[[], None]
+    network: nn.Module, loader: DataLoader | Sequence[Batch], task: Task, after_batch: Callable[[], None]
 ) -> tuple[float, Int64[np.ndarray, "classes classes"]]:
     """Loss and pooled confusion matrix (truth, predicted) of the validation tiles of all processes.
 

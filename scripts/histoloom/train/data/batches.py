@@ -1,8 +1,10 @@
 """From windows on prepared images to batches of tiles with their truth."""
 
+import os
 import signal
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -175,7 +177,7 @@ def _loader(tiles: Dataset, workers: int, **order) -> DataLoader:
         tiles,
         num_workers=workers,
         collate_fn=stacked,
-        worker_init_fn=_start_worker,
+        worker_init_fn=partial(start_worker, os.getpid()),
         pin_memory=torch.cuda.is_available(),
         # A generator of its own: otherwise every new iterator draws from the global one and shifts dropout.
         generator=torch.Generator().manual_seed(0),
@@ -183,8 +185,11 @@ def _loader(tiles: Dataset, workers: int, **order) -> DataLoader:
     )
 
 
-def _start_worker(_: int) -> None:
+def start_worker(trainer: int, _: int) -> None:
+    """What a loader worker does first; `trainer` is the process that started it."""
     die_with_parent()
+    if os.getppid() != trainer:  # it was killed before the call, which then has no effect: torch would wait for ever
+        os._exit(1)
     # torch has set handlers by now of which a worker would die, and with it a trainer that wants to save.
     for number in SIGNALS:
         signal.signal(number, signal.SIG_IGN)
