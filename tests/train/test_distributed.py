@@ -14,7 +14,6 @@ from torch import nn
 from histoloom.errors import HeldError, InputError, StoppedError
 from histoloom.train import distributed
 from histoloom.train.distributed import (
-    LAUNCHER_PID,
     CrossRankBatchNorm,
     Ranks,
     entered_by_first,
@@ -22,6 +21,7 @@ from histoloom.train.distributed import (
     told_once,
     with_shared_statistics,
 )
+from histoloom.train.parent import LAUNCHER_PID
 from histoloom.train.stopping import StopRequest
 
 ROOT = Path(__file__).parents[2]

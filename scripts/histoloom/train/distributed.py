@@ -1,8 +1,6 @@
 """Ranks: the only module that knows that training may run in several processes, started by torchrun."""
 
-import ctypes
 import os
-import signal
 import sys
 import time
 from collections.abc import Iterator
@@ -16,12 +14,12 @@ from torch import distributed, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from histoloom.errors import InputError, StoppedError
+from histoloom.train.parent import LAUNCHER_PID, die_with_parent
 from histoloom.train.stopping import StopRequest
 
 T = TypeVar("T")
 FIRST_SPEAKS_SECONDS = 5
 PATIENCE_MINUTES = 30  # of a rank with the others, one of which may be copying tiles to its scratch disk
-LAUNCHER_PID = "HISTOLOOM_LAUNCHER_PID"  # launching.py sets it
 
 
 @dataclass(frozen=True)
@@ -95,12 +93,6 @@ def told_once(ranks: Ranks, asked: StopRequest) -> Iterator[None]:
         if not ranks.is_first:
             sys.exit(StoppedError.status)
         raise StoppedError(f"by {asked.by}; started again it goes on from its last checkpoint") from error
-
-
-def die_with_parent() -> None:
-    """Ask Linux to kill this process when its parent dies: a killed agent would leave ranks that go on writing."""
-    pr_set_pdeathsig = 1  # <linux/prctl.h>
-    ctypes.CDLL(None, use_errno=True).prctl(pr_set_pdeathsig, signal.SIGKILL)
 
 
 def summed(values: torch.Tensor, ranks: Ranks) -> torch.Tensor:

@@ -3,7 +3,6 @@
 Nothing of torch is imported for a single process, which starts seconds earlier without.
 """
 
-import ctypes
 import logging
 import os
 import signal
@@ -12,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from types import FrameType
 
 from histoloom.errors import HeldError, InputError, StoppedError
+from histoloom.train.parent import LAUNCHER_PID, die_with_parent
 
 PASSED_ON = {signal.SIGTERM: signal.SIGTERM, signal.SIGUSR1: signal.SIGUSR1}
 # srun answers a SIGTERM of its own by killing what it has started; SIGUSR1 it passes on.
@@ -20,7 +20,6 @@ ASKS_TO_STOP = (signal.SIGTERM, signal.SIGUSR1, signal.SIGINT)
 GRACE_SECONDS = 120  # for ranks to finish a step and save, before torchrun kills them; Slurm's own limit may be less
 FIRST_PORT, PORTS = 20000, 12000  # ranks of several nodes meet at a port below those that Linux gives away by itself
 SHELL_OFFSET = 128
-LAUNCHER_PID = "HISTOLOOM_LAUNCHER_PID"  # distributed.py reads it
 
 
 def run_child(command: Sequence[str], passed_on: Mapping[int, int]) -> int:
@@ -57,11 +56,9 @@ def dying_with(launcher: int) -> Callable[[], None]:
 
     The script asks for that itself, but only once torch is imported. A launcher killed before would leave it running.
     """
-    prctl = ctypes.CDLL(None).prctl  # loaded here: between fork and exec little is safe
-    pr_set_pdeathsig = 1  # <linux/prctl.h>
 
     def ask() -> None:
-        prctl(pr_set_pdeathsig, signal.SIGKILL)
+        die_with_parent()
         if os.getppid() != launcher:  # it died before the call
             os._exit(1)
 

@@ -23,7 +23,8 @@ from histoloom.train.data.augmentation.tiles import augmented_tile, plain_tile, 
 from histoloom.train.data.boundary_distances import signed_distances
 from histoloom.train.data.instance_maps import instance_maps
 from histoloom.train.data.order import EpochBatches, Key
-from histoloom.train.distributed import Ranks, die_with_parent
+from histoloom.train.distributed import Ranks
+from histoloom.train.parent import die_with_parent
 from histoloom.train.stopping import SIGNALS
 
 
