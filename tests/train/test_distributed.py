@@ -111,3 +111,15 @@ def test_what_refuses_the_first_rank_is_raised_on_all(monkeypatch):
     with pytest.raises(HeldError, match="held by another"), entered_by_first(refusing(), SECOND):
         raise AssertionError("entered")
     assert sent[1] is None  # the second one did not try by itself
+
+
+def test_a_peer_that_is_gone_before_all_have_met_is_told(monkeypatch):
+    def refused(backend, timeout):
+        raise RuntimeError("Gloo connectFullMesh failed with\nConnection refused")
+
+    monkeypatch.setattr(torch.distributed, "init_process_group", refused)
+    monkeypatch.setattr(distributed, "die_with_parent", lambda: None)
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    message = r"process 0 of 2: cannot reach the others \(Gloo connectFullMesh failed with\); expected all"
+    with pytest.raises(InputError, match=message), joined(torch.get_num_threads()):
+        raise AssertionError("joined")

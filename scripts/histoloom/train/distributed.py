@@ -49,7 +49,8 @@ def joined(threads: int) -> Iterator[Ranks]:
     """Join the process group that torchrun's environment describes (gloo on CPUs, nccl on GPUs); leave it at the end.
 
     `threads` is the number of CPU threads of this process. Without torchrun there is one process.
-    Raises InputError when the launcher that names itself in LAUNCHER_PID was gone before this process came so far.
+    Raises InputError when the launcher that names itself in LAUNCHER_PID was gone before this process came so far, and
+    when the other processes cannot be reached.
     """
     die_with_parent()
     _refuse_to_be_an_orphan()
@@ -57,8 +58,7 @@ def joined(threads: int) -> Iterator[Ranks]:
     world, rank = int(os.environ.get("WORLD_SIZE", "1")), int(os.environ.get("RANK", "0"))
     device = _device(int(os.environ.get("LOCAL_RANK", "0")))
     if world > 1:
-        backend = "nccl" if device.type == "cuda" else "gloo"
-        distributed.init_process_group(backend, timeout=timedelta(minutes=PATIENCE_MINUTES))
+        _meet("nccl" if device.type == "cuda" else "gloo", rank, world)
     yield Ranks(rank, world, device)
     # Not after an error: the others do not come here then, and nccl waits for all.
     if world > 1:
@@ -218,6 +218,17 @@ class CrossRankBatchNorm(nn.BatchNorm2d):
             self.running_var.lerp_(variance * count / max(count - 1, 1), self.momentum)
         scale = self.weight * (variance + self.eps).rsqrt()
         return (centred * scale[None, :, None, None] + self.bias[None, :, None, None]).to(values.dtype)
+
+
+def _meet(backend: str, rank: int, world: int) -> None:
+    try:
+        distributed.init_process_group(backend, timeout=timedelta(minutes=PATIENCE_MINUTES))
+    except RuntimeError as error:  # of torch's network and store, and of gloo
+        reason = str(error).splitlines()[0][:200]
+        raise InputError(
+            f"process {rank} of {world}: cannot reach the others ({reason}); expected all to be there;\nif one of them "
+            "was ended, that is all; else see that the nodes can reach each other; start the training again"
+        ) from error
 
 
 def _refuse_to_be_an_orphan() -> None:
