@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -40,7 +41,8 @@ class Run:
     def send(self, number: signal.Signals, *, to_group: bool = False) -> None:
         """Send a signal to the process, or to all that it has started as well; nothing where it has ended."""
         if not self.has_ended():
-            (os.killpg if to_group else os.kill)(self.pid, number)
+            with suppress(ProcessLookupError):  # it has ended by itself meanwhile
+                (os.killpg if to_group else os.kill)(self.pid, number)
 
     def said(self) -> str:
         """All that it and its children have printed."""
