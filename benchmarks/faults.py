@@ -240,7 +240,8 @@ def page(rows: dict) -> str:
         row = rows.get(name)
         cells = [row[key] for key in ("how", "times", "what", "equal", "minutes", "on")] if row else ["not run yet"] * 6
         lines.append(f"| {name} | {' | '.join(map(str, cells))} |")
-    return "\n".join([*lines, *slurm_lines()]) + "\n"
+    soak = ["", "## Soak", "", rows["soak"]] if "soak" in rows else []  # written by hand: what `make soak` printed
+    return "\n".join([*lines, *slurm_lines(), *soak]) + "\n"
 
 
 def slurm_lines() -> list[str]:
