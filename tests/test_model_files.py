@@ -23,12 +23,7 @@ CARD = {"network": "unet", "options": {"width": 2}, "classes": ["Tumor µ", "b\n
 TINY = {"weight": torch.tensor([1.5, -0.0]), "\x1f": torch.tensor(3)}  # a name that JSON escapes: "\u001f"
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture

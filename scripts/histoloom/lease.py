@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from histoloom import lease_file
+from histoloom import forked, lease_file
 from histoloom.errors import HeldError
 from histoloom.lease_holder import Holder, holder_of, this_run
 
@@ -39,7 +39,7 @@ class Lease:
         self.folder, self.warning = folder, warning
         self._path, self._file, self._holder = _path(folder), file, holder
         self._mutex, self._is_over = threading.Lock(), False
-        lease_file.held.add(file)
+        forked.held.add(file)
 
     def check(self) -> None:
         """Raise HeldError if another run has taken the folder over: call it before anything is written there.
@@ -77,7 +77,7 @@ class Lease:
             with suppress(OSError):
                 if self._is_mine():
                     self._path.unlink()  # while it is locked: nobody else has taken it yet
-            lease_file.held.discard(self._file)
+            forked.held.discard(self._file)
             os.close(self._file)
 
     def _is_mine(self) -> bool:

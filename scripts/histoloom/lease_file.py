@@ -13,8 +13,6 @@ from histoloom.lease_holder import LENGTH, Holder, holder_of
 FLAGS = os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK  # neither a link to a file of others nor a pipe that waits
 RACES = 1000  # that one can lose in a row to runs that end and take the folder around with them
 
-held: set[int] = set()  # files of the leases that this process holds
-
 
 def opened_and_locked(path: Path, mine: Holder) -> tuple[int, bool]:
     """The lease file, made with `mine` in it where there was none, and whether this process has locked it now.
@@ -102,13 +100,3 @@ def _opened_once(path: Path, mine: Holder) -> int:
         os.close(file)
         raise
     return file
-
-
-def _close_inherited() -> None:
-    # Otherwise the loader workers of a killed run would hold its lock until they notice.
-    for file in held:
-        os.close(file)
-    held.clear()
-
-
-os.register_at_fork(after_in_child=_close_inherited)

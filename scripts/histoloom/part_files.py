@@ -14,11 +14,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from histoloom import forked
+
 # Not the name itself, which may be long, or be one that no file may have.
 HOST = hashlib.sha256(socket.gethostname().encode()).hexdigest()[:8]
 PREFIX = f".part-{HOST}-"
 
-_held: set[int] = set()  # descriptors of this process's parts
 _searched: set[Path] = set()  # folders without parts of killed writers, since it has looked
 
 
@@ -32,13 +33,13 @@ def new_part(path: Path, *, is_folder: bool) -> Iterator[Path]:
         remove_abandoned(path.parent)
         _searched.add(path.parent)
     part, descriptor = _made(path, is_folder=is_folder)
-    _held.add(descriptor)
+    forked.held.add(descriptor)
     try:
         yield part
     finally:
         _remove(part)
-        if descriptor in _held:
-            _held.discard(descriptor)
+        if descriptor in forked.held:
+            forked.held.discard(descriptor)
             os.close(descriptor)
 
 
@@ -81,13 +82,3 @@ def _remove(part: Path) -> None:
         shutil.rmtree(part, ignore_errors=True)
     else:
         part.unlink(missing_ok=True)
-
-
-def _close_inherited() -> None:
-    # Otherwise the workers of a killed writer would keep its parts locked until they notice.
-    for descriptor in _held:
-        os.close(descriptor)
-    _held.clear()
-
-
-os.register_at_fork(after_in_child=_close_inherited)

@@ -1,17 +1,13 @@
 """One small network at a time, built once for all the tests of a file."""
 
 import pytest
-import torch
 
 from tests.architectures.architecture_case import NAMES, Architecture, built_and_watched
 
 
 @pytest.fixture(autouse=True)
-def one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+def each_on_one_thread(one_thread):
+    """Networks this small are slower on several."""
 
 
 @pytest.fixture(scope="module", params=NAMES)

@@ -23,12 +23,7 @@ from tests.slides.slide_case import CLASSES, SlideCase
 SETTINGS = EngineSettings(overlap=4, window="hann", batch_size=8, precision="float32")
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture

@@ -28,12 +28,7 @@ KILLS = int(os.environ.get("HISTOLOOM_KILLS", "20"))
 PASSED_OVER = "going on from the one before it"
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def learner(width: int = 2) -> Learner:

@@ -10,7 +10,7 @@ from typing import Any
 
 from histoloom.study.stages.train import Train
 
-SECTION = "resources"
+SECTION, LIMITS = "resources", "limits"
 STAGES = ("prepare", "split", "train", "predict", "evaluate", "slides", "report")
 CATALOGUES = ("datasets", "architectures", "pairs")  # whose entries may override a stage's values
 
@@ -78,12 +78,12 @@ class Training(Stage):
 
 
 def unrecorded(config: Mapping[str, Any]) -> dict[str, Any]:
-    """A config without what it asks a cluster for, which says nothing of what a result is.
+    """A config without what it asks a cluster for and what it refuses, which say nothing of what a result is.
 
     >>> unrecorded({"resources": {"growth": 2}, "pairs": {"a/b": {"resources": {}, "train": {}}}, "train": {}})
     {'pairs': {'a/b': {'train': {}}}, 'train': {}}
     """
-    kept = {name: values for name, values in config.items() if name != SECTION}
+    kept = {name: values for name, values in config.items() if name not in (SECTION, LIMITS)}
     return kept | {kind: _without(config[kind]) for kind in CATALOGUES if kind in config}
 
 

@@ -63,9 +63,7 @@ class Report:
         architectures = {name: self.config["architectures"][name] for name in self.config["study"]["architectures"]}
         digests = {dataset: raw_data_digest(self.config, dataset) for dataset in self.config["study"]["datasets"]}
         chosen = {"datasets": datasets, "architectures": architectures, "raw_data": digests}
-        # Limits decide what is refused, never what a result is: raising one must not write the record anew.
-        kept = {name: value for name, value in self.config.items() if name != "limits"}
-        return json.dumps(unrecorded({**kept, **chosen}), sort_keys=True)
+        return json.dumps(unrecorded({**self.config, **chosen}), sort_keys=True)
 
     @property
     def _headline(self) -> dict[str, str]:
