@@ -11,7 +11,7 @@ from typing import Any
 from histoloom.study.stages.train import Train
 
 SECTION, LIMITS = "resources", "limits"
-STAGES = ("prepare", "split", "train", "predict", "evaluate", "slides", "report")
+STAGES = ("prepare", "split", "tune", "train", "predict", "evaluate", "slides", "export", "report")
 CATALOGUES = ("datasets", "architectures", "pairs")  # whose entries may override a stage's values
 
 
@@ -20,9 +20,10 @@ class Resources:
 
     def __init__(self, config: Mapping[str, Any]) -> None:
         self.prepare, self.split = Stage(config, "prepare"), Stage(config, "split")
+        self.tune = Tuning(config, "train")
         self.train, self.predict = Training(config, "train"), Stage(config, "predict")
         self.evaluate, self.slides = Stage(config, "evaluate"), Stage(config, "slides")
-        self.report = Stage(config, "report")
+        self.export, self.report = Stage(config, "export"), Stage(config, "report")
 
 
 class Stage:
@@ -75,6 +76,14 @@ class Training(Stage):
 
     def _processes(self, wildcards: Any) -> int:
         return Train(self.config).processes_per_node(wildcards)
+
+
+class Tuning(Training):
+    """A worker that trains one trial after the other: what a training asks for, for a time of its own."""
+
+    def minutes(self, wildcards: Any, attempt: int) -> int:
+        """Minutes after which a worker is ended; `attempt` counts from 1."""
+        return Stage(self.config, "tune").minutes(wildcards, attempt)
 
 
 def unrecorded(config: Mapping[str, Any]) -> dict[str, Any]:
