@@ -33,8 +33,8 @@ report: f"results/report/{study.slug}/front.rst"
 
 # Quick, or in need of the internet, which a cluster's nodes may lack.
 localrules:
-    all, fetch, download, check_headline, record_config, write_animations_page, write_table_page, write_smoothing_page,
-    write_slides_page, write_inspection_page, write_front_page, write_model_card, export_tables,
+    all, fetch, download, check_headline, record_config, state_postprocess, write_animations_page, write_table_page,
+    write_smoothing_page, write_slides_page, write_inspection_page, write_front_page, write_model_card, export_tables,
 
 
 wildcard_constraints:

@@ -22,7 +22,7 @@ def main() -> None:
     tried = candidates(configured, dict(args.tried))
     metric_of_nuclei(args.metric)  # refuses a metric of pixels before anything is computed
     rows = part_rows(args.index, args.folds, args.fold, "val")
-    if reason := why_untuned(dict(args.tried), rows, args.probabilities):
+    if reason := why_untuned(rows, args.probabilities):
         thresholds, table = untuned(args.method, configured, args.metric, reason), []
     else:
         postprocess, classes = load(KIND, args.method), read_description(args.dataset).classes
@@ -42,7 +42,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--method", choices=names(KIND), required=True, help="how touching nuclei are separated")
     parser.add_argument("--option", nargs="*", type=pair, default=[], help="the method's options, key=value")
     parser.add_argument("--min-area-px", type=int, required=True, help="smallest nucleus that is kept, in pixels")
-    parser.add_argument("--tried", nargs="*", type=pair, default=[], help="values to try, key=[value, ...]; none: none")
+    parser.add_argument("--tried", nargs="+", type=pair, required=True, help="values to try, key=[value, ...]")
     parser.add_argument("--metric", required=True, help="metric of nuclei that chooses")
     parser.add_argument("--index", type=Path, required=True, help="index.csv of the prepared dataset")
     parser.add_argument("--folds", type=Path, required=True, help="folds.csv: which image is in which part")

@@ -87,7 +87,6 @@ def test_script_finds_the_known_best_and_reads_no_test_image(tmp_path):
 @pytest.mark.parametrize(
     ("tried", "fold", "has_instances", "predicted", "reason"),
     [
-        ([], 0, True, True, "predict.tune names no option"),
         (TRIED, 0, False, True, "no validation image has annotated nuclei"),
         (TRIED, 1, True, True, "no validation image has annotated nuclei"),
         (TRIED, 0, True, False, "the validation images are not predicted"),
@@ -105,14 +104,13 @@ def test_script_says_why_it_keeps_the_configured_options(tmp_path, tried, fold, 
     assert (tmp_path / "table.csv").read_text() == "foreground,min_distance_px,min_area_px,score,best\n"
 
 
-def test_script_needs_no_predictions_where_nothing_is_tried(tmp_path):
-    study(tmp_path)
-    folders = [str(tmp_path / name) for name in ("probabilities", "maps")]
-    arguments = [word for word in words(tmp_path, []) if word not in folders]
-    assert arguments[-2:] == ["--probabilities", "--maps"]
-    assert outcome(arguments) == "done"
-    found = read_thresholds(tmp_path / "settings.json", "watershed")
-    assert (found.tuned, found.options) == (False, {"foreground": 0.5, "min_distance_px": 6})
+def test_where_nothing_is_tried_the_configured_options_are_stated(tmp_path):
+    path, script = tmp_path / "settings.json", SCRIPT.with_name("state_postprocess.py")
+    flags = ["--method", "watershed", "--option", "foreground=0.6", "--min-area-px", "7", "--metric", "pq"]
+    assert outcome([str(script), *flags, "--settings", str(path)]) == "done"
+    found = read_thresholds(path, "watershed")
+    assert (found.tuned, found.options, found.min_area_px) == (False, {"foreground": 0.6, "min_distance_px": 6}, 7)
+    assert found.reason == "predict.tune names no option"
 
 
 def test_script_refuses_a_metric_of_pixels(tmp_path):

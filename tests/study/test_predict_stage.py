@@ -40,7 +40,12 @@ def test_models_keep_all():
     assert len(after(words, "--option")) == 2
 
 
-def test_the_floors_validation_part_is_predicted_for_it():
-    wildcards = SimpleNamespace(dataset="demo_breast", architecture="all_background", fold="0")
-    folder = "results/demo_breast/all_background/fold0/validation"
-    assert STUDY.predict.validation(wildcards)["probabilities"] == [f"{folder}/probabilities"]
+def test_only_what_is_tuned_has_options_of_its_own_in_each_fold():
+    wildcards = SimpleNamespace(dataset="demo_breast", architecture="all_background", fold="1")
+    folder = "results/demo_breast/all_background"
+    assert STUDY.predict.settings(wildcards) == f"{folder}/fold1/postprocess.json"
+    alone = Study({**DEMO, "predict": {**DEMO["predict"], "method": "hover", "tune": {"edge": [0.3, 0.4]}}})
+    # The floor has no edge, so nothing of it is tuned, though the models are.
+    assert alone.predict.settings(wildcards) == f"{folder}/postprocess.json"
+    model = SimpleNamespace(dataset="demo_breast", architecture="unet_small", fold="1")
+    assert alone.predict.settings(model) == "results/demo_breast/unet_small/fold1/postprocess.json"

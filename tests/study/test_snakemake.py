@@ -34,7 +34,7 @@ TARGETS = (
     "results/demo_breast/inspection/findings.csv",
 )
 INSPECTION = ("find_duplicates", "inspect", "check_headline")
-LEARNING = ("train", "render_epochs", "predict", "postprocess", "evaluate")  # tuning is of what is predicted
+LEARNING = ("train", "render_epochs", "predict", "postprocess", "evaluate")
 
 
 def copy_workflow(folder):
@@ -219,9 +219,7 @@ def test_a_loss_that_is_not_used_reruns_nothing(finished, edit):
 def test_a_module_reruns_its_importers_and_what_follows(finished, edit):
     edit("scripts/histoloom/predict/postprocess.py", new="\n\nEXTRA = 1\n")
     predictors = ("unet_small", "unet_narrow", "all_background")
-    assert planned(finished) == {
-        (rule, name) for rule in ("tune_postprocess", "postprocess", "evaluate") for name in predictors
-    }
+    assert planned(finished) == {(rule, name) for rule in ("postprocess", "evaluate") for name in predictors}
 
 
 def test_the_training_loops_module_reruns_training_alone_and_what_follows(finished, edit):
@@ -244,7 +242,7 @@ def test_another_headline_is_checked_and_splits_and_trains_nothing_again(finishe
 
 def test_post_processing_does_not_predict_again(finished):
     jobs = planned(finished, with_values(predict={"min_area_px": 99}))
-    assert {rule for rule, _ in jobs} == {"tune_postprocess", "postprocess", "evaluate"}
+    assert {rule for rule, _ in jobs} == {"state_postprocess", "postprocess", "evaluate"}
 
 
 def test_tuning_predicts_the_validation_part_and_no_test_image_again(finished):
@@ -266,4 +264,4 @@ def test_a_schedule_that_is_not_used_reruns_nothing(finished, edit):
 def test_other_raw_data_is_prepared_anew_with_all_that_follows(finished, edit):
     edit("data/raw/groundTruth/Case_1-01.json", new="\n")
     rules = {rule for rule, _ in planned(finished)}
-    assert rules == {"prepare", *INSPECTION, "split", "tiles", "predict_baseline", "tune_postprocess", *LEARNING}
+    assert rules == {"prepare", *INSPECTION, "split", "tiles", "predict_baseline", *LEARNING}

@@ -128,10 +128,32 @@ use rule predict_baseline as predict_baseline_validation with:
         code=study.predict.baseline_code,
 
 
+rule state_postprocess:
+    "Write down the options of post-processing of a model for which nothing is to be tuned."
+    output:
+        settings="results/{dataset}/{architecture}/postprocess.json",
+    log:
+        "logs/state_postprocess/{dataset}/{architecture}.log",
+    conda:
+        "../../envs/environment.yaml"
+    wildcard_constraints:
+        architecture=study.postprocessed_pattern,
+    params:
+        flags=study.predict.state_flags,
+        code=study.predict.state_code,
+    shell:
+        """
+        python scripts/state_postprocess.py \
+            {params.flags:q} \
+            --settings {output.settings:q} > {log:q} 2>&1
+        """
+
+
 rule tune_postprocess:
-    "Choose the values of post-processing on the validation part, where there are some to choose from."
+    "Choose the options of post-processing on the validation part, from those that are to be tried."
     input:
-        unpack(study.predict.validation),
+        probabilities="results/{dataset}/{architecture}/fold{fold}/validation/probabilities",
+        maps="results/{dataset}/{architecture}/fold{fold}/validation/maps",
         masks="results/{dataset}/prepared/masks",
         instances="results/{dataset}/prepared/instances",
         index="results/{dataset}/prepared/index.csv",
@@ -175,7 +197,7 @@ rule postprocess:
     input:
         probabilities="results/{dataset}/{architecture}/fold{fold}/probabilities",
         maps="results/{dataset}/{architecture}/fold{fold}/maps",
-        settings="results/{dataset}/{architecture}/fold{fold}/postprocess.json",
+        settings=study.predict.settings,
         index="results/{dataset}/prepared/index.csv",
         description="results/{dataset}/prepared/dataset.json",
     output:
@@ -256,7 +278,7 @@ rule compare_smoothing:
     "Score ways of smoothing and cleaning regions, and overlaps, on the validation part: a table to choose from."
     input:
         probabilities=study.predict.compared,
-        settings="results/{dataset}/{architecture}/fold{fold}/postprocess.json",
+        settings=study.predict.settings,
         masks="results/{dataset}/prepared/masks",
         index="results/{dataset}/prepared/index.csv",
         folds="results/{dataset}/folds.csv",

@@ -84,7 +84,7 @@ rule postprocess_slide:
         maps="results/slides/{slide}/{dataset}/{architecture}/prediction/maps",
         slide_json="results/slides/{slide}/slide.json",
         tissue="results/slides/{slide}/tissue.png",
-        settings=study.slides.folds_of("results/{dataset}/{architecture}/fold{fold}/postprocess.json"),
+        settings=study.slides.settings,
     output:
         classes=directory("results/slides/{slide}/{dataset}/{architecture}/classes"),
         nuclei=directory("results/slides/{slide}/{dataset}/{architecture}/nuclei"),

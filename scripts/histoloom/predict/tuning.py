@@ -30,10 +30,8 @@ class ValidationImage:
     instances: Int32[np.ndarray, "height width"]
 
 
-def why_untuned(tried: Mapping[str, Any], rows: Sequence[IndexRow], probabilities: Path | None) -> str | None:
-    """The reason for which there is nothing to tune, or to tune on; `rows` are the validation images."""
-    if not tried:
-        return "predict.tune names no option"
+def why_untuned(rows: Sequence[IndexRow], probabilities: Path | None) -> str | None:
+    """The reason for which there is nothing to tune on; `rows` are the validation images."""
     if not any(row.instances for row in rows):
         return "no validation image has annotated nuclei"
     if probabilities is None or not any(probabilities.glob("*.npy")):

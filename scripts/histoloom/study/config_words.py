@@ -32,6 +32,7 @@ NAMED = {
     ("predict", "option"): "predict.method_options",
     ("tune_postprocess", "tried"): "predict.tune",
     ("tune_postprocess", "metric"): "predict.tune_metric",
+    ("state_postprocess", "metric"): "predict.tune_metric",
     ("compare_smoothing", "overlap"): "regions.tried_overlaps",
     ("compare_smoothing", "metric"): "evaluate.metrics",
     ("compare_smoothing", "score_class"): "report.headline_class",

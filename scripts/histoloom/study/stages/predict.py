@@ -13,6 +13,11 @@ COMPARED_KEYS = ("tried", "tried_overlaps")
 BASELINE_METHOD = "watershed"  # baselines give no instance maps, whatever the dataset's models do
 
 
+def stated(wildcards: Any) -> str:
+    """Where a model's options of post-processing are stated that no fold tunes."""
+    return f"results/{wildcards.dataset}/{wildcards.architecture}/postprocess.json"
+
+
 class Predict:
     """Functions of wildcards for the rules of this stage."""
 
@@ -37,23 +42,26 @@ class Predict:
         values = {key: value for key, value in self._values(wildcards).items() if key not in POSTPROCESS_KEYS}
         return flags(values | {"overlap": int(wildcards.overlap)})
 
-    def validation(self, wildcards: Any) -> dict[str, list[str]]:
-        """The folders of predictions of the validation part, if there is something to tune on it."""
-        folder = f"results/{wildcards.dataset}/{wildcards.architecture}/fold{wildcards.fold}/validation"
-        is_tuned = bool(self._values(wildcards)["tune"])
-        return {name: [f"{folder}/{name}"] * is_tuned for name in ("probabilities", "maps")}
+    def is_tuned(self, wildcards: Any) -> bool:
+        """Whether options of post-processing are chosen on each fold's validation part."""
+        return bool(self._values(wildcards)["tune"])
+
+    def settings(self, wildcards: Any) -> str:
+        """The options of post-processing: the fold's own where they are tuned, else those of all folds."""
+        folder = f"results/{wildcards.dataset}/{wildcards.architecture}"
+        return f"{folder}/fold{wildcards.fold}/postprocess.json" if self.is_tuned(wildcards) else stated(wildcards)
+
+    def state_flags(self, wildcards: Any) -> list[str]:
+        """The method and its options as configured."""
+        return flags(self._configured(wildcards))
+
+    def state_code(self, wildcards: Any) -> str:
+        """Code of the script and the method."""
+        return code_with_plugins("state_postprocess", ("postprocessors", self._values(wildcards)["method"]))
 
     def tune_flags(self, wildcards: Any) -> list[str]:
         """The method, its options as configured, and the values to try."""
-        values = self._values(wildcards)
-        chosen = {
-            "method": values["method"],
-            "option": values["method_options"],
-            "min_area_px": values["min_area_px"],
-            "tried": values["tune"],
-            "metric": values["tune_metric"],
-        }
-        return flags(chosen)
+        return flags(self._configured(wildcards) | {"tried": self._values(wildcards)["tune"]})
 
     def tune_code(self, wildcards: Any) -> str:
         """Code of the script, the method and the metric."""
@@ -98,6 +106,15 @@ class Predict:
         """Code of the script and of the metrics."""
         metrics = section(self.config, "evaluate", wildcards.dataset)["metrics"]
         return code_with_plugins("compare_smoothing", *(("metrics", metric) for metric in metrics))
+
+    def _configured(self, wildcards: Any) -> dict[str, Any]:
+        values = self._values(wildcards)
+        return {
+            "method": values["method"],
+            "option": values["method_options"],
+            "min_area_px": values["min_area_px"],
+            "metric": values["tune_metric"],
+        }
 
     def _regions(self, wildcards: Any) -> dict[str, Any]:
         return section(self.config, "regions", wildcards.dataset, wildcards.architecture)

@@ -7,7 +7,7 @@ from typing import Any
 from histoloom.raw_data import file_digest
 from histoloom.study.sections import fold_count, network, section
 from histoloom.study.slide_list import ListedSlide, listed_slides
-from histoloom.study.stages.predict import POSTPROCESS_KEYS
+from histoloom.study.stages.predict import POSTPROCESS_KEYS, Predict, stated
 from histoloom.study.workflow import code_with_plugins, flags
 
 # Digests of slides, a file for each: one for all was read and written as often as there are slides.
@@ -68,6 +68,12 @@ class Slides:
             return [pattern.format(fold=fold, **model) for fold in folds]
 
         return files
+
+    def settings(self, wildcards: Any) -> list[str]:
+        """The options of post-processing of every fold of the slide's model, or the one file for all."""
+        if not Predict(self.config).is_tuned(wildcards):
+            return [stated(wildcards)]
+        return self.folds_of("results/{dataset}/{architecture}/fold{fold}/postprocess.json")(wildcards)
 
     def references(self, wildcards: Any) -> list[str]:
         """The reference of stain of every fold, where the model learnt normalised images."""
