@@ -12,7 +12,7 @@ DEMO_STUDY := config/studies/demo.yaml
 SAMPLES_STUDY := config/studies/real_samples.yaml
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: help env lock demo-data demo report real-samples why compare test test-cluster soak debian-tools lint clean
+.PHONY: help env lock demo-data demo report real-samples why compare test test-cluster test-studies soak docs debian-tools lint clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
@@ -76,11 +76,21 @@ CLUSTER ?=
 test-cluster: env demo-data  ## run the demo on a real two-node Slurm on this machine, as root, and compare with a local run (CLUSTER="--small --part study": minutes)
 	python -m tests.cluster.run_cluster_tests $(CLUSTER)
 
+ONLY ?=
+
+test-studies: env  ## run the five studies on small real samples, to their reports (ONLY="--study pannuke": one)
+	python -m tests.studies.run_studies $(ONLY)
+
 MINUTES ?= 10
 SEED ?= 0
 
 soak: env  ## try random faults for so long: make soak MINUTES=30
 	python tests/faults/soak.py --minutes $(MINUTES) --seed $(SEED)
+
+docs: env  ## build the documentation site into site/, without a network
+	@python scripts/write_config_reference.py
+	NO_MKDOCS_2_WARNING=1 mkdocs build --strict --quiet
+	@echo "The site: $(CURDIR)/site/index.html"
 
 # What some tests need of Debian: a browser for the report, Groovy for the scripts that run in QuPath, a C++ compiler
 # for networks that are compiled.
@@ -100,4 +110,4 @@ lint: demo-data  ## check style and rules
 
 clean:  ## remove results, logs and the demo's images, not the environment
 	find results -mindepth 1 -maxdepth 1 ! -name README.md -exec rm -rf {} +
-	rm -rf logs benchmark data/demo data/real_samples .snakemake
+	rm -rf logs benchmark data/demo data/real_samples .snakemake site

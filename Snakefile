@@ -21,7 +21,7 @@ if found := complaint(files, settings.config):
 configfile: "config/config.yaml"
 
 
-study = Study(read_config(files, settings.config))
+study = Study(read_config(files, settings.config), checkpoints)
 set_up(study.config["limits"])
 
 
@@ -29,12 +29,6 @@ container: "envs/histoloom.sif"
 
 
 report: f"results/report/{study.slug}/front.rst"
-
-
-# Quick, or in need of the internet, which a cluster's nodes may lack.
-localrules:
-    all, fetch, download, check_headline, record_config, state_postprocess, write_animations_page, write_table_page,
-    write_smoothing_page, write_slides_page, write_inspection_page, write_front_page, write_model_card, export_tables,
 
 
 wildcard_constraints:
@@ -52,9 +46,12 @@ rule all:
 
 include: "workflow/rules/prepare.smk"
 include: "workflow/rules/split.smk"
+include: "workflow/rules/tune.smk"
 include: "workflow/rules/train.smk"
 include: "workflow/rules/predict.smk"
+include: "workflow/rules/rounds.smk"
 include: "workflow/rules/evaluate.smk"
 include: "workflow/rules/slides.smk"
+include: "workflow/rules/export.smk"
 include: "workflow/rules/report_figures.smk"
 include: "workflow/rules/report_pages.smk"

@@ -1,7 +1,7 @@
-"""Reduce the dense truth of a prepared dataset to strokes of a pen, in the layout that the reader `folder` reads.
+"""Reduce the dense truth of a prepared dataset to strokes of a pen, for the reader `folder`.
 
-    python scripts/draw_strokes.py --index results/cells/prepared/index.csv --list parts.csv --dense test --share 0.05 \\
-        --width-px 5 --length-px 100 --seed 0 --root data/cells_strokes
+    python scripts/draw_strokes.py --index results/cells/prepared/index.csv --list parts.csv --dense test \\
+        --share 0.05 --width-px 5 --length-px 100 --seed 0 --root data/cells_strokes
 
 Masks keep their class indices, with 255 where nothing is drawn; those of the parts that stay dense are copied as they
 are. In the study the options of the dataset are then {classes: [background=0, ..., ignore=255], index: index.csv}, and

@@ -11,13 +11,19 @@ from histoloom.prepare.duplicates.pairs import Duplicate, read_duplicates
 from histoloom.prepared import Description, read_description, read_index
 from histoloom.split.folds.clusters import check_known, joined_groups, pictures_of
 from histoloom.split.folds.fold_findings import blank_findings, fold_findings, joined_findings, repeat_findings
-from histoloom.split.folds.leaks import check_leaks, near_findings
+from histoloom.split.folds.leaks import check_leaks, near_findings, parted_groups
 from histoloom.split.folds.lists import split_list
 from histoloom.split.folds.members import FOLD_COLUMNS, Member
-from histoloom.split.folds.splits import Material, split_grouped, split_official, split_proportions
+from histoloom.split.folds.splits import (
+    Material,
+    split_grouped,
+    split_images,
+    split_official,
+    split_proportions,
+)
 from histoloom.split.folds.strata import STRATIFY, read_class_pixels
 
-DRAWN = ("grouped", "proportions")  # the schemes that deal groups out themselves
+DRAWN = ("grouped", "proportions", "images")  # the schemes that deal groups or images out themselves
 
 
 def main() -> None:
@@ -39,7 +45,8 @@ def share_out(arguments: argparse.Namespace, description: Description) -> tuple[
     if arguments.near_duplicates == "warn":
         findings += near_findings(members, material.index, duplicates)
         duplicates = [pair for pair in duplicates if pair.kind != "near"]
-    check_leaks(members, material.index, duplicates)
+    check_leaks(members, material.index, duplicates, may_part_groups=arguments.scheme == "images")
+    findings += parted_groups(members)
     findings += fold_findings(members, material.index, description.classes, material.pixels)
     findings += repeat_findings(members, arguments.fold_count if arguments.scheme != "proportions" else 1)
     return members, findings
@@ -79,7 +86,8 @@ def split(arguments: argparse.Namespace, material: Material) -> list[Member]:
     drawn = {"repeats": arguments.repeats, "seed": arguments.seed, **validation}
     if arguments.scheme == "proportions":
         return split_proportions(material, test_fraction=arguments.test_fraction, **drawn)
-    return split_grouped(material, arguments.fold_count, **drawn)
+    deal_out = split_images if arguments.scheme == "images" else split_grouped
+    return deal_out(material, arguments.fold_count, **drawn)
 
 
 def parse() -> argparse.Namespace:
@@ -91,12 +99,13 @@ def parse() -> argparse.Namespace:
     add("--dataset", type=Path, required=True, help="Description of the dataset (JSON).")
     add(
         "--scheme",
-        choices=("grouped", "official", "list", "proportions"),
+        choices=("grouped", "official", "list", "proportions", "images"),
         required=True,
-        help="K folds of groups, PanNuke's official rotation, a list of your own, or shares for train, val and test.",
+        help="K folds of groups, PanNuke's official rotation, a list of your own, shares for train, val and test, or k "
+        "folds of images whatever their group, which leaks.",
     )
     add("--fold-count", type=int, required=True, help="Number of folds (official: at most 3; proportions: unused).")
-    add("--repeats", type=int, default=1, help="Number of draws, at least 1 (grouped and proportions only).")
+    add("--repeats", type=int, default=1, help="Number of draws, at least 1 (grouped, proportions and images only).")
     # Snakemake leaves the word out where there is no such file.
     add("--list", type=Path, nargs="?", help="Parts of the images: name,part or name,fold,part (CSV; list only).")
     add("--test-fraction", type=float, default=0.2, help="Share of all images to test, 0 to 1 (proportions only).")

@@ -64,6 +64,7 @@ def write_scores(
             resampling,
             skipped,
             diverged.get(part.architecture, ()),
+            args.remark,
         )
     )
     published = published_rows(
@@ -124,6 +125,7 @@ def parse() -> argparse.Namespace:
     add("--metric", nargs="+", required=True, help="Names of the metrics, in the order of the tables.")
     add("--published", nargs="*", default=[], help="Figures of papers, each a dict as text.")
     add("--bootstrap", type=int, required=True, help="Number of resamples for the intervals.")
+    add("--remark", nargs="*", default=[], help="What to read every score with, added to its definition.")
     add("--seed", type=int, required=True, help="Seed of the resampling.")
     add("--scores", type=Path, required=True, help="CSV of each image's scores to write.")
     add("--summary", type=Path, required=True, help="CSV of means and intervals to write.")

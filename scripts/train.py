@@ -36,6 +36,7 @@ from histoloom.train.learner import Learner
 from histoloom.train.objective import WeightedLoss, weighted_losses
 from histoloom.train.probes import write_epoch, write_probes
 from histoloom.train.record import BEST, card, colours_of, fingerprint, line, publish
+from histoloom.train.scores import write_scores
 from histoloom.train.settings import TrainSettings
 from histoloom.train.stopping import StopRequest, stop_requests
 from histoloom.train.task import Task
@@ -99,10 +100,11 @@ def train(
 
             epoch = train_one_epoch(learner, data.loader, progress, task, after_step)
         checkpoints.hold(learner, progress)
-        val_loss, confusion = validate(learner.kept, data.held_out, task, checkpoints.stop_if_asked)
+        val_loss, confusions = validate(learner.kept, data.held_out, task, checkpoints.stop_if_asked)
         rate = task.learning_rate(progress.epoch * len(data.batches) - 1, progress.scores)
         end = End(settings.epochs, settings.patience, has_diverged=epoch.fault is not None)
-        row = progress.finish_epoch(rate, epoch.loss, val_loss, selection_score(confusion, settings), ranks, end)
+        score = selection_score(confusions.sum(0), settings)
+        row = progress.finish_epoch(rate, epoch.loss, val_loss, score, ranks, end)
         if ranks.is_first:
             checkpoints.check_lease()
             write_epoch(state / "epochs", row["epoch"], predicted_classes(learner.kept, data.probes.images, task))
@@ -110,6 +112,8 @@ def train(
                 # Before the checkpoint: a kill in between repeats the epoch and writes the same file again.
                 description = card(arguments, settings, augmentation, outputs, data.mpp, row)
                 save_model(state / BEST, learner.kept.state_dict(), description)
+            if arguments.scores:
+                write_scores(arguments.scores, progress.history, data.held_out_names, confusions)
             print(line(row, settings), file=sys.stderr, flush=True)
             if epoch.fault is not None:
                 print(divergence_note(epoch.fault, progress, settings), file=sys.stderr, flush=True)
@@ -155,6 +159,7 @@ def parsed() -> argparse.Namespace:
         parser.add_argument(f"--{flag}", type=Path, required=True)
     parser.add_argument("--colours", type=Path, nargs="*", default=[], help="JSON of the training images' colours.")
     parser.add_argument("--weights", type=Path, nargs="*", default=[], help="Files of weights that options name.")
+    parser.add_argument("--scores", type=Path, help="JSON of the epochs so far, for who watches the training.")
     parser.add_argument("--epochs-folder", type=Path, required=True, help="Folder for a strip of probe tiles an epoch.")
     parser.add_argument("--fold", type=int, required=True, help="Number of the fold, from 0.")
     parser.add_argument("--tile-px", type=int, required=True, help="Side of a training tile in working pixels.")

@@ -14,6 +14,7 @@ from histoloom.files import write_text
 from histoloom.prepare.duplicates.findings import shared_images
 from histoloom.prepared import read_description, read_table
 from histoloom.report.front.costs import cost_of
+from histoloom.report.front.flattery import with_flattery
 from histoloom.report.front.front_page import Section, section
 from histoloom.report.front.matrix import matrix
 from histoloom.report.front.notices import skipped_steps
@@ -32,7 +33,7 @@ def main() -> None:
     check_headline(arguments.metric)
     config_text = arguments.config.read_text(encoding="utf-8")
     config = yaml.safe_load(config_text)
-    sections = [read_section(place, arguments, config) for place in range(len(arguments.datasets))]
+    sections = with_flattery([read_section(place, arguments, config) for place in range(len(arguments.datasets))])
     page = render(
         TEMPLATE,
         study=arguments.study,

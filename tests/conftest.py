@@ -1,7 +1,12 @@
 """Shapes in signatures are checked while tests run, and only then; what tests of several rooms share."""
 
 import pytest
+from hypothesis import settings
 from jaxtyping import install_import_hook
+
+# On a busy machine a deadline fails tests of which nothing is wrong.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 install_import_hook("histoloom", "beartype.beartype")
 

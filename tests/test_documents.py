@@ -35,24 +35,19 @@ DOCUMENTS = (
     "CHANGELOG.md",
     "results/README.md",
     "SECURITY.md",
-    "docs/architectures.md",
-    "docs/cluster.md",
-    "docs/datasets.md",
-    "docs/metrics.md",
-    "docs/qupath.md",
-    "docs/scoring.md",
-    "docs/slides.md",
+    *sorted(path.relative_to(REPOSITORY).as_posix() for path in (REPOSITORY / "docs").rglob("*.md")),
 )
 TEXTS = {name: (REPOSITORY / name).read_text(encoding="utf-8") for name in DOCUMENTS}
 # A complete file in a document: its path in backticks, a colon, then a fenced block.
 FILES = re.compile(r"^`([\w./]+)`:\n\n```(?:python|yaml)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 EXAMPLES = dict(FILES.findall(TEXTS["CONTRIBUTING.md"]))
 STUDIES = dict(FILES.findall(TEXTS["README.md"]))
+SHOWN = {path for text in TEXTS.values() for path, _ in FILES.findall(text)}
 FENCES = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
 TOP = ("scripts/", "config/", "workflow/", "tests/", "envs/", "docs/", "benchmarks/", ".ci/")
 SECTIONS = (
-    "study", "prepare", "inspect", "split", "normalise", "tiles", "train", "augment", "predict", "evaluate", "report",
-    "resources", "limits",
+    "study", "prepare", "inspect", "split", "normalise", "tiles", "tune", "train", "augment", "rounds", "predict",
+    "regions", "evaluate", "slides", "export", "report", "resources", "limits",
 )  # fmt: skip
 LINKS = [
     (name, link)
@@ -247,7 +242,7 @@ def test_every_make_target_is_in_the_makefile(name):
 @pytest.mark.parametrize("name", DOCUMENTS)
 def test_every_path_of_the_repository_is_there(name):
     paths = {word.rstrip("/") for word in quoted(TEXTS[name]) if word.startswith(TOP) and " " not in word}
-    missing = [path for path in paths - {*EXAMPLES, *STUDIES} if not (REPOSITORY / path).exists()]
+    missing = [path for path in paths - SHOWN if not (REPOSITORY / path).exists()]
     assert missing == []
 
 
@@ -261,12 +256,13 @@ def test_every_link_leads_somewhere(name, link):
         assert heading in {re.sub(r"[^\w\- ]", "", text.lower()).replace(" ", "-") for text in headings}
 
 
-@pytest.mark.parametrize("name", DOCUMENTS)
+# The page of all values names them without their section; tests/site has its tests.
+@pytest.mark.parametrize("name", [name for name in DOCUMENTS if name != "docs/configuration.md"])
 def test_every_key_of_the_config_is_there(name):
     config = yaml.safe_load(BASE.read_text())
     config["study"] |= yaml.safe_load((REPOSITORY / "config" / "studies" / "real_samples.yaml").read_text())["study"]
     keys = re.findall(rf"`({'|'.join(SECTIONS)})\.([a-z_]+)(?:`|:)", TEXTS[name])
-    keys = [(section, key) for section, key in keys if key not in ("py", "csv", "html", "smk", "yaml")]
+    keys = [(section, key) for section, key in keys if key not in ("py", "csv", "html", "json", "smk", "yaml")]
     assert [f"{section}.{key}" for section, key in keys if key not in config[section]] == []
     assert keys or name != "README.md"
 

@@ -2,7 +2,7 @@
 
 import argparse
 import ast
-from dataclasses import field, fields
+from dataclasses import MISSING, field, fields
 from typing import Any
 
 
@@ -24,20 +24,24 @@ def pair(text: str) -> tuple[str, object]:
         return key, value
 
 
-def setting(sentence: str) -> Any:
-    """A dataclass field whose help is `sentence`; its value comes from the config, so there is no default here."""
-    return field(metadata={"help": sentence})
+def setting(sentence: str, default: Any = MISSING) -> Any:
+    """A dataclass field whose help is `sentence`.
+
+    Its value comes from the config, so there is no default here; but for one that no section of the config sets.
+    """
+    return field(default=default, metadata={"help": sentence})
 
 
 def add_flags(parser: argparse.ArgumentParser, settings: type) -> None:
-    """Give `parser` one required flag for each field of a dataclass of settings."""
+    """Give `parser` a flag for each field of a dataclass of settings, required where the field has no default."""
     for each in fields(settings):
         flag = "--" + each.name.replace("_", "-")
         if each.type is dict:  # words key=value; an empty dict gives no flag
             parser.add_argument(flag, nargs="*", type=pair, default=[], help=each.metadata["help"])
         else:
             kind = boolean if each.type is bool else each.type
-            parser.add_argument(flag, type=kind, required=True, help=each.metadata["help"])
+            choice = {"required": True} if each.default is MISSING else {"default": each.default}
+            parser.add_argument(flag, type=kind, help=each.metadata["help"], **choice)
 
 
 def settings_among(arguments: argparse.Namespace, settings: type) -> Any:

@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Int32, UInt8
 
 IGNORE = 255  # mask value of a pixel that nobody annotated: it counts in no loss, gradient or metric
+PSEUDO = 128  # + class: training mask value of a pixel that a model saw and a rule accepted, and nobody drew (marks.py)
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from histoloom.findings import FINDING_COLUMNS
 from histoloom.formats.images import write_image
 from histoloom.prepare.inspection.measure_tables import CLASS_COLUMNS
 from histoloom.prepared import SKIPPED_COLUMNS, Description
-from histoloom.report.inspection_page import finding_groups, inspection_page
+from histoloom.report.inspection_page import MOST_GROUPS, finding_groups, group_shares, inspection_page
 from tests.report.chromium import (
     WIDTHS_PX,
     complaints,
@@ -30,9 +30,11 @@ ROOT = Path(__file__).parents[2]
 TEMPLATE = ROOT / "workflow" / "report" / "inspection.html.j2"
 EVIL = '<script>alert("1")</script>{{7*7}}'
 MEASURES = [
-    {"group": "g1", "stratum": "Skin", "height": "10", "width": "20", "mpp": "0.25", "annotated_px": "150"},
-    {"group": "g2", "stratum": "Colon", "height": "10", "width": "20", "mpp": "0.5", "annotated_px": "50"},
-]
+    {"group": "g1", "stratum": "Skin", "height": "10", "width": "20", "mpp": "0.25", "annotated_px": "150",
+     "pixels_0": "140", "pixels_1": "10"},
+    {"group": "g2", "stratum": "Colon", "height": "10", "width": "20", "mpp": "0.5", "annotated_px": "50",
+     "pixels_0": "10", "pixels_1": "40"},
+]  # fmt: skip
 AGREED = [("0.8", "0.5"), ("0.9", "0.7")]
 CLASSES = [
     {"class": "background", "images": "2", "pixels": "1500", "pixel_share": "0.75", "nuclei": "0"},
@@ -132,6 +134,23 @@ def test_names_from_the_data_are_text_whatever_they_hold(tmp_path):
     html = hostile_page(tmp_path)
     assert "<script" not in html.lower() and "<b>sheet" not in html
     assert text_of(html).count(EVIL) >= 20
+
+
+def test_each_groups_annotated_share_stands_by_class():
+    both = [*MEASURES, MEASURES[1] | {"group": "g1"}]
+    first, second = group_shares(both, 2)
+    assert (first.name, first.images, first.annotated, first.classes) == ("g1", 2, 200 / 400, [150 / 400, 50 / 400])
+    assert (second.name, second.images, second.annotated, second.classes) == ("g2", 1, 50 / 200, [10 / 200, 40 / 200])
+    assert "g2 1 25.00% 5.00% 20.00%" in text_of(page())
+
+
+def test_of_many_groups_those_with_the_least_annotation_are_shown():
+    many = [MEASURES[0] | {"group": f"g{number:03d}", "annotated_px": str(number)} for number in range(MOST_GROUPS + 5)]
+    shown = group_shares(many, 2)
+    assert [one.name for one in shown] == [f"g{number:03d}" for number in range(MOST_GROUPS)]
+    assert "Of 105 groups these are the 100 with the least" in text_of(page(measures=[
+        row | {"tissue_share": "0.5", "second_dice": "", "second_pq": ""} for row in many
+    ]))  # fmt: skip
 
 
 @needs_chromium

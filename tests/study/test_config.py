@@ -250,7 +250,7 @@ def test_training_settings_config_and_schema_name_the_same_keys():
         assert set(config[section]) == set(schema["$defs"][section]["properties"])
         assert set(config[section]) == set(schema["properties"][section]["required"])
     settings = {field.name for field in fields(TrainSettings)}
-    assert settings | set(RUN_KEYS) == set(config["train"]) | {"seed"}
+    assert settings | set(RUN_KEYS) == set(config["train"]) | {"seed", "pseudo_weight"}  # study.seed, rounds.weight
 
 
 def test_the_snakefiles_imports_load_neither_torch_nor_numpy():

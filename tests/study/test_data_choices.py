@@ -29,6 +29,11 @@ import pytest
             "or set scheme: proportions",
         ),
         (
+            "split: {scheme: images, fold_count: 2}",
+            "split.fold_count: 2; expected 3 or more, since one fold tests and one validates; raise it, "
+            "or set validation: images",
+        ),
+        (
             "split: {scheme: official, repeats: 2}",
             "split.repeats: 2; expected 1, since scheme official draws nothing; change one of the two",
         ),
@@ -45,6 +50,6 @@ def test_what_cannot_be_split_or_normalised_is_told_before_anything_runs(study, 
 
 
 def test_splits_that_draw_may_be_repeated(study):
-    for scheme in ("grouped", "proportions"):
+    for scheme in ("grouped", "proportions", "images"):
         text = f"datasets: {{demo_breast: {{reader: brecahad, root: ., split: {{scheme: {scheme}, repeats: 2}}}}}}\n"
         assert study(text) == [], scheme

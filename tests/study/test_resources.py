@@ -17,7 +17,10 @@ from histoloom.study.stages.report import Report
 from tests.study.conftest import BASE
 from tests.study.test_snakemake import REPOSITORY, copy_workflow
 
-GPU_RULES = {"train", "predict", "predict_validation", "predict_overlap", "predict_slide"}
+GPU_RULES = {
+    *("tune", "train", "train_round", "train_part"),
+    *("predict", "predict_validation", "predict_overlap", "predict_part", "predict_slide"),
+}
 FOLD = SimpleNamespace(dataset="a", architecture="unet", fold="0")
 OTHER = SimpleNamespace(dataset="b", architecture="unet", fold="0")
 SLIDE = SimpleNamespace(slide="s1")
@@ -130,11 +133,12 @@ def test_training_and_prediction_alone_ask_for_gpus(rules):
 
 
 def test_each_rule_takes_the_values_of_its_files_stage():
-    of_report = {"render_epochs", "draw_augmentations"}  # they stand beside the training that they show
+    of_report = {"render_epochs", "draw_augmentations", "draw_tuning"}  # they stand beside the training that they show
+    of_rounds = {"accept_pixels": "predict", "tiles_of_round": "split"}  # rounds train and predict: they have no stage
     for file in (REPOSITORY / "workflow" / "rules").glob("*.smk"):
         for block in re.split(r"^rule ", file.read_text(), flags=re.MULTILINE)[1:]:
             name = block.partition(":")[0]
-            stage = "report" if name in of_report else file.stem.partition("_")[0]
+            stage = "report" if name in of_report else of_rounds.get(name, file.stem.partition("_")[0])
             assert set(re.findall(r"study\.resources\.(\w+)\.", block)) <= {stage}, name
 
 

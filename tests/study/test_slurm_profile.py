@@ -13,10 +13,11 @@ REPOSITORY = Path(__file__).parents[2]
 PROFILES = REPOSITORY / "workflow" / "profiles"
 RULE_FILES = "".join(path.read_text() for path in sorted((REPOSITORY / "workflow" / "rules").glob("*.smk")))
 RULES = set(re.findall(r"^(?:rule|use rule \w+ as) (\w+)", RULE_FILES, re.MULTILINE))
-GPU_RULES = {"train", "predict", "predict_validation", "predict_overlap", "predict_slide"}
-LOCAL_RULES = set(
-    re.findall(r"\w+", re.search(r"^localrules:\n((?:    .*\n)+)", (REPOSITORY / "Snakefile").read_text(), re.M)[1])
-)
+GPU_RULES = {
+    *("tune", "train", "train_round", "train_part"),
+    *("predict", "predict_validation", "predict_overlap", "predict_part", "predict_slide"),
+}
+LOCAL_RULES = set(re.findall(r"\w+", " ".join(re.findall(r"^localrules:\n((?:    .*\n)+)", RULE_FILES, re.MULTILINE))))
 
 
 def options(name, monkeypatch, *words):

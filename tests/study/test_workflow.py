@@ -10,10 +10,11 @@ import pytest
 import yaml
 
 from histoloom.arguments import pair
+from histoloom.flags import flags
 from histoloom.study import workflow
 from histoloom.study.sections import section
 from histoloom.study.study import Study
-from histoloom.study.workflow import SCRIPTS, fingerprint, flags
+from histoloom.study.workflow import SCRIPTS, fingerprint
 
 REPOSITORY = Path(__file__).parents[2]
 DEMO = yaml.safe_load((REPOSITORY / "config" / "config.yaml").read_text())
@@ -238,7 +239,7 @@ def test_every_rule_has_a_log_and_quotes_what_it_interpolates(rules):
     import re
 
     text = rules.read_text()
-    for rule in re.split(r"\n(?:use )?rule ", text)[1:]:
+    for rule in re.split(r"\n(?:(?:use )?rule|checkpoint) ", text)[1:]:
         if "\n    output:" not in rule:  # a name for wanted files
             continue
         assert "\n    log:" in rule
@@ -256,7 +257,7 @@ def test_the_snakefile_has_at_most_sixty_lines_and_defines_nothing():
 
 
 def test_workflow_needs_the_standard_library_alone():
-    for name in ("study/workflow", "files", "plugins", "errors", "train/loss_terms"):
+    for name in ("study/workflow", "flags", "files", "plugins", "errors", "train/loss_terms"):
         tree = ast.parse((SCRIPTS / "histoloom" / f"{name}.py").read_text())
         roots = {found.split(".")[0] for found in workflow._imported_names(tree)}
         assert roots <= {*sys.stdlib_module_names, "histoloom"}

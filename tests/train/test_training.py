@@ -262,11 +262,13 @@ def test_validation_counts_every_annotated_pixel_once():
     images, masks = batch()[:2]
     masks[1, 0] = 255
     work = task()
-    loss, confusion = validate(network(), [Batch(images[:1], masks[:1]), Batch(images[1:], masks[1:])], work, nothing)
-    assert confusion.sum() == 512 - 16
-    assert confusion.sum(1).tolist() == [int((masks == 0).sum()), int((masks == 1).sum())]
-    both, _ = validate(network(), [Batch(images, masks)], work, nothing)
+    loss, confusions = validate(network(), [Batch(images[:1], masks[:1]), Batch(images[1:], masks[1:])], work, nothing)
+    assert confusions.sum() == 512 - 16
+    for confusion, mask in zip(confusions, masks, strict=True):  # of each tile
+        assert confusion.sum(1).tolist() == [int((mask == 0).sum()), int((mask == 1).sum())]
+    both, together = validate(network(), [Batch(images, masks)], work, nothing)
     assert loss == pytest.approx(both, rel=1e-6)
+    assert np.array_equal(confusions, together)
 
 
 def test_the_score_of_selection_is_of_the_merged_foreground_or_the_mean_over_classes():

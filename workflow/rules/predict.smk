@@ -1,6 +1,10 @@
 # From weights to probabilities, and from those to regions and nuclei, of each fold's test images.
 
 
+localrules:
+    state_postprocess,
+
+
 rule predict:
     "Predict class probabilities of the test images, tile by overlapping tile."
     input:
@@ -21,6 +25,7 @@ rule predict:
     wildcard_constraints:
         architecture=study.architecture_pattern,
     params:
+        fold="{fold}",
         part="test",
         flags=study.predict.flags,
         code=study.predict.code,
@@ -36,7 +41,7 @@ rule predict:
             --model {input.model:q} \
             --index {input.index:q} \
             --folds {input.folds:q} \
-            --fold {wildcards.fold:q} \
+            --fold {params.fold:q} \
             --part {params.part:q} \
             {params.flags:q} \
             --probabilities {output.probabilities:q} \

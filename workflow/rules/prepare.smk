@@ -1,6 +1,11 @@
 # From native files to images, masks and instances that people can open, and what is worth knowing of them.
 
 
+# What is quick, or in need of the internet, runs where Snakemake runs, on a cluster too.
+localrules:
+    fetch, download, check_headline,
+
+
 rule fetch:
     "Download all datasets of the study that have a source, and do nothing else."
     input:

@@ -1,6 +1,11 @@
 # Pages and tables of the report, the record of what was run, and the front page.
 
 
+localrules:
+    write_animations_page, write_inspection_page, write_table_page, write_smoothing_page, write_tuning_page,
+    write_slides_page, write_model_card, export_tables, record_config, write_front_page,
+
+
 rule write_animations_page:
     "Put the animations of all folds on one page, since the report shows pages but no animations."
     input:
@@ -122,6 +127,26 @@ use rule write_table_page as write_smoothing_page with:
         "logs/write_smoothing_page/{dataset}/{architecture}/fold{fold}.log",
     params:
         title="smoothing of {architecture} on {dataset}, fold {fold}",
+        code=study.code_of("write_table_page"),
+
+
+use rule write_table_page as write_tuning_page with:
+    input:
+        tables="results/{dataset}/{architecture}/fold{fold}/tuning/trials.csv",
+        template="workflow/report/table.html.j2",
+        program="workflow/report/table.js",
+    output:
+        page=report(
+            "results/{dataset}/figures/tuning_{architecture}_fold{fold}.html",
+            category="Tables",
+            subcategory="{dataset}",
+            labels={"shown": "trials of {architecture}, fold {fold}"},
+            caption="../report/tuning_table.rst",
+        ),
+    log:
+        "logs/write_tuning_page/{dataset}/{architecture}/fold{fold}.log",
+    params:
+        title="trials of {architecture} on {dataset}, fold {fold}",
         code=study.code_of("write_table_page"),
 
 

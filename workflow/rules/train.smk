@@ -11,6 +11,8 @@ rule train:
         description="results/{dataset}/prepared/dataset.json",
         # Data with errors is not trained on; findings that are merely written anew train nothing again.
         findings=ancient("results/{dataset}/inspection/findings.csv"),
+        # What was found stands in the flags: found anew, and the same, it trains nothing again.
+        tuned=ancient(study.tune.found),
     output:
         model="results/{dataset}/{architecture}/fold{fold}/model.safetensors",
         history="results/{dataset}/{architecture}/fold{fold}/history.csv",
@@ -22,10 +24,13 @@ rule train:
     conda:
         "../../envs/environment.yaml"
     wildcard_constraints:
+        dataset=study.trained_pattern,
         architecture=study.architecture_pattern,
     params:
+        fold="{fold}",
         flags=study.train.flags,
         code=study.train.code,
+        state="results/{dataset}/{architecture}/fold{fold}/state",
     threads: study.resources.train.cores
     # Resources cause no rerun: how many processes train is not what is trained.
     resources:
@@ -56,7 +61,7 @@ rule train:
             --image-table {input.image_table:q} \
             --windows {input.windows:q} \
             --folds {input.folds:q} \
-            --fold {wildcards.fold:q} \
+            --fold {params.fold:q} \
             --colours {input.colours:q} \
             --weights {input.weights:q} \
             --dataset {input.description:q} \
@@ -66,7 +71,7 @@ rule train:
             --loader-workers {resources.loader_workers:q} \
             --checkpoint-minutes {resources.checkpoint_minutes:q} \
             --local-scratch {resources.local_scratch:q} \
-            --state results/{wildcards.dataset:q}/{wildcards.architecture:q}/fold{wildcards.fold:q}/state \
+            --state {params.state:q} \
             --model {output.model:q} \
             --history {output.history:q} \
             --epochs-folder {output.epochs:q} > {log:q} 2>&1
@@ -113,6 +118,7 @@ rule draw_augmentations:
         unpack(study.split.tiles_of_first_fold),
         folds="results/{dataset}/folds.csv",
         description="results/{dataset}/prepared/dataset.json",
+        tuned=ancient(study.tune.found_augmentation),
     output:
         figure=report(
             "results/{dataset}/figures/augmentations_{architecture}.png",

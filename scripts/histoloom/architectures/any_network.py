@@ -66,7 +66,7 @@ class _Checked(nn.Module):
         output = self.network(images)
         several = self.training and isinstance(output, list | tuple)
         first = output[0] if several else output
-        expected = (len(images), self.outputs, *images.shape[-2:])
+        expected = (images.shape[0], self.outputs, *images.shape[-2:])
         if not isinstance(first, torch.Tensor) or first.shape != expected:
             found = tuple(first.shape) if isinstance(first, torch.Tensor) else type(first).__name__
             raise InputError(

@@ -28,9 +28,10 @@ def overlap_costs(
     Source: Tversky 1977, Features of similarity; Salehi et al. 2017 for sums of probabilities.
     """
     probabilities = logits.softmax(1)
-    overlap = (probabilities * target.truth).sum((2, 3))
-    false = (probabilities * (target.annotated - target.truth)).sum((2, 3))
-    missed = target.truth.sum((2, 3)) - overlap
+    truth = target.counted
+    overlap = (probabilities * truth).sum((2, 3))
+    false = (probabilities * (target.annotated - truth)).sum((2, 3))
+    missed = truth.sum((2, 3)) - overlap
     # Errors over all, and not 1 - overlap over all: the same, but exact where nearly all is right.
     errors = false_positives * false + false_negatives * missed
     return errors / (overlap + errors + SMOOTHING_PX)

@@ -19,6 +19,7 @@ CAPTIONS = {
     "stains": "Stain vectors, colour and its spread",
 }
 FOLDED = 5  # more findings of one kind are folded away under their first
+MOST_GROUPS = 100  # rows of the table of groups; of more, those with the least annotation
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,16 @@ class Figure:
     height: int
 
 
+@dataclass(frozen=True)
+class GroupShares:
+    """How much of a group's (slide's, case's) pixels is annotated, in all and as each class, as shares."""
+
+    name: str
+    images: int
+    annotated: float
+    classes: Sequence[float]
+
+
 def inspection_page(
     template: Path,
     description: Description,
@@ -63,6 +74,8 @@ def inspection_page(
         classes=[_class_row(row) for row in classes],
         has_nuclei=any(row["nuclei"] for row in classes),
         facts=list(_facts(measures)),
+        shares=group_shares(measures, len(classes)),
+        group_count=len({row["group"] for row in measures}),
         skipped=skipped,
         figures=[figure(path) for path in pictures],
     )
@@ -78,6 +91,16 @@ def finding_groups(findings: Sequence[Mapping[str, str]]) -> list[FindingGroup]:
     ]
 
 
+def group_shares(measures: Sequence[Mapping[str, str]], class_count: int) -> list[GroupShares]:
+    """Of each group by name; where there are more than MOST_GROUPS, of those with the least annotation alone."""
+    members: dict[str, list[Mapping[str, str]]] = {}
+    for row in measures:
+        members.setdefault(row["group"], []).append(row)
+    shares = [_group_shares(name, rows, class_count) for name, rows in members.items()]
+    least = sorted(shares, key=lambda one: (one.annotated, one.name))[:MOST_GROUPS]
+    return sorted(least, key=lambda one: one.name)
+
+
 def figure(path: Path) -> Figure:
     """Embed a PNG as it is; its text alternative is its own "Description", or else the caption."""
     with Image.open(path) as opened:
@@ -85,6 +108,12 @@ def figure(path: Path) -> Figure:
     caption = CAPTIONS.get(path.stem, path.stem)
     uri = "data:image/png;base64," + base64.b64encode(path.read_bytes()).decode()
     return Figure(caption, uri, f"{caption}: {note}" if note else caption, *size)
+
+
+def _group_shares(name: str, rows: Sequence[Mapping[str, str]], class_count: int) -> GroupShares:
+    pixels = sum(int(row["height"]) * int(row["width"]) for row in rows)
+    by_class = [sum(int(row[f"pixels_{number}"]) for row in rows) / pixels for number in range(class_count)]
+    return GroupShares(name, len(rows), sum(int(row["annotated_px"]) for row in rows) / pixels, by_class)
 
 
 def _facts(measures: Sequence[Mapping[str, str]]) -> Iterable[tuple[str, str]]:

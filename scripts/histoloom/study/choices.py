@@ -8,15 +8,17 @@ from pathlib import Path
 from typing import Any
 
 from histoloom import plugins
+from histoloom.study.export_choices import export_problems
 from histoloom.study.model_choices import model_problems
 from histoloom.study.plugin_choices import Plugin, Problem, lacking_options, likely, option_problems, unknown_plugin
 from histoloom.study.plugin_source import states
 from histoloom.study.sections import owner, raw_folder, section
 from histoloom.study.slide_choices import region_problems, slide_problems
 from histoloom.study.stages.evaluate import SECOND_ANNOTATOR
+from histoloom.study.tune_choices import tune_problems
 
 # Names of folders in results/, where a dataset's or an architecture's own folder would lie upon them.
-SECTIONS = ("study", "datasets", "architectures", "pairs", "slides", "report")  # those that are asked for by name below
+SECTIONS = ("study", "datasets", "architectures", "pairs", "slides", "export", "report")  # asked for by name below
 OFFICIAL_FOLDS = 3  # splits of PanNuke's rotation
 RESERVED = ("prepared", "inspection", "tiles", "figures", "report", "slides", SECOND_ANNOTATOR)
 
@@ -38,7 +40,9 @@ def choice_problems(config: Mapping[str, Any]) -> list[Problem]:
         *(problem for dataset in datasets for problem in _dataset_problems(config, dataset)),
         *(problem for pair in pairs for problem in model_problems(config, *pair)),
         *(problem for pair in pairs for problem in region_problems(config, *pair)),
+        *(problem for pair in pairs for problem in tune_problems(config, *pair)),
         *slide_problems(config),
+        *export_problems(config),
         *_headline_problems(config, datasets),
     ]
 
@@ -121,9 +125,9 @@ def _evaluate_problems(config: Mapping[str, Any], dataset: str) -> Iterator[Prob
 def _fold_problems(config: Mapping[str, Any], dataset: str) -> Iterator[Problem]:
     split = section(config, "split", dataset)
     key, count = owner(config, "split", "fold_count", dataset), split.get("fold_count", 0)
-    if split.get("scheme") == "grouped" and count == 1:
+    if split.get("scheme") in ("grouped", "images") and count == 1:
         yield key, "1; expected 2 or more folds, else nothing is left to train on; raise it, or set scheme: proportions"
-    if (split.get("scheme"), split.get("validation"), count) == ("grouped", "groups", 2):
+    if split.get("scheme") in ("grouped", "images") and (split.get("validation"), count) == ("groups", 2):
         message = "2; expected 3 or more, since one fold tests and one validates; raise it, or set validation: images"
         yield key, message
     if split.get("scheme") == "official" and count > OFFICIAL_FOLDS:

@@ -1,6 +1,7 @@
 """What a rule's flags are called in the config, and which values of it changed between two lists of flags."""
 
 import ast
+import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,8 +13,10 @@ from histoloom.study.sections import owner
 SECTIONS = {
     "prepare": ("prepare", "inspect"),
     "split": ("split", "normalise", "tiles"),
+    "tune": ("tune",),
     "train": ("train", "augment", "tiles", "report"),
     "predict": ("predict", "regions"),
+    "rounds": ("rounds", "train", "augment", "tiles", "split", "predict", "report"),
     "evaluate": ("evaluate",),
     "slides": ("predict", "regions"),
     "report": ("report",),
@@ -29,6 +32,17 @@ NAMED = {
     ("prepare", "option"): "datasets.{dataset}.options",
     ("train", "network"): "architectures.{architecture}.network",
     ("train", "option"): "architectures.{architecture}.options",
+    ("choose_trial", "name"): "tune.space",
+    ("choose_trial", "bootstrap"): "evaluate.bootstrap",
+    ("choose_trial", "metric"): "train.select_metric",
+    ("choose_trial", "score_class"): "train.select_class",
+    ("draw_tuning", "score"): "train.select_metric, train.select_class",
+    ("rounds", "network"): "architectures.{architecture}.network",
+    ("rounds", "option"): "architectures.{architecture}.options",
+    ("rounds", "pseudo_weight"): "rounds.weight",
+    ("train_round", "patience"): "train.patience",
+    ("train_part", "patience"): "train.patience",
+    **{("predict_part", key): f"predict.{key}" for key in ("batch_size", "compile", "precision")},
     ("predict", "option"): "predict.method_options",
     ("tune_postprocess", "tried"): "predict.tune",
     ("tune_postprocess", "metric"): "predict.tune_metric",
@@ -54,6 +68,9 @@ NAMED = {
     ("slides", "model_name"): "slides.model",
     ("slides", "longest_px"): "slides.overview_px",
 }
+# Flags that are whole sections, as JSON: where their keys stand in the config.
+OBJECTS = {"space": "tune.space.", "training": ""}
+ARCHITECTURE = {"architecture.network": "network", "architecture.option": "options"}
 SEED = "study.seed"
 NOTHING = "not set"
 LONGEST = 60  # characters of a mapping that is shown whole; of a longer one its keys alone
@@ -93,7 +110,11 @@ def changes(
     return [
         change
         for flag in sorted(differing)
-        for change in _changes_of(key_of(flag, place, wildcards, config), old.get(flag), new.get(flag))
+        for change in (
+            _changes_within(OBJECTS[flag], old.get(flag), new.get(flag), wildcards, config)
+            if flag in OBJECTS
+            else _changes_of(key_of(flag, place, wildcards, config), old.get(flag), new.get(flag))
+        )
     ]
 
 
@@ -181,6 +202,22 @@ def _changes_of(key: str, old: list[str] | None, new: list[str] | None) -> Itera
             yield Change(f"{key}.{inner.key}", inner.before, inner.after)
     else:
         yield Change(key, _said(old), _said(new))
+
+
+def _changes_within(
+    start: str, old: list[str] | None, new: list[str] | None, wildcards: Mapping[str, str], config: Mapping[str, Any]
+) -> Iterator[Change]:
+    before, after = (json.loads(words[0]) if words else {} for words in (old, new))
+    for inner in differences(before, after):
+        first = ".".join(inner.key.split(".")[:2])
+        if first in ARCHITECTURE:
+            place = f"architectures.{wildcards.get('architecture', '<architecture>')}.{ARCHITECTURE[first]}"
+            key = place + inner.key.removeprefix(first)
+        elif start:  # of the section's one value, whose keys have dots of their own
+            key = _owned(start.rstrip("."), wildcards, config) + f".{inner.key}"
+        else:
+            key = _owned(inner.key, wildcards, config)
+        yield Change(key, inner.before, inner.after)
 
 
 def _pair(word: str) -> tuple[str, Any]:

@@ -23,7 +23,7 @@ def model_problems(config: Mapping[str, Any], dataset: str, architecture: str) -
         return owner(config, part, value, dataset, architecture)
 
     train = section(config, "train", dataset, architecture)
-    yield from _train_problems(train, lambda value: key("train", value))
+    yield from train_problems(train, lambda value: key("train", value))
     predict = section(config, "predict", dataset, architecture)
     yield from _predict_problems(predict, lambda value: key("predict", value))
     yield from _maps_problems(key("predict", "method"), predict.get("method", ""), train.get("loss", ""))
@@ -35,7 +35,7 @@ def model_problems(config: Mapping[str, Any], dataset: str, architecture: str) -
     )
 
 
-def _train_problems(values: Mapping[str, Any], key: Any) -> Iterator[Problem]:
+def train_problems(values: Mapping[str, Any], key: Any) -> Iterator[Problem]:
     batch, processes = values.get("batch_size", 0), values.get("nodes", 1) * values.get("processes_per_node", 1)
     if batch % processes:
         shared = f"the processes that share it (nodes x processes_per_node: {processes})"

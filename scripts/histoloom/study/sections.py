@@ -25,7 +25,7 @@ def raw_folder(config: Mapping[str, Any], dataset: str) -> Path:
 def fold_count(split: Mapping[str, Any]) -> int:
     """Number of folds that a split section asks for: repeats give further ones."""
     scheme = split["scheme"]
-    if scheme == "grouped":
+    if scheme in ("grouped", "images"):
         return split["fold_count"] * split["repeats"]
     return split["repeats"] if scheme == "proportions" else split["fold_count"]
 

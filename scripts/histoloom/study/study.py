@@ -12,12 +12,15 @@ from typing import Any
 from histoloom.study.resources import Resources
 from histoloom.study.sections import fold_count, section
 from histoloom.study.stages.evaluate import Evaluate
+from histoloom.study.stages.export import Export
 from histoloom.study.stages.predict import Predict
 from histoloom.study.stages.prepare import Prepare
 from histoloom.study.stages.report import Report
+from histoloom.study.stages.rounds import Rounds
 from histoloom.study.stages.slides import Slides
 from histoloom.study.stages.split import Split
 from histoloom.study.stages.train import Train
+from histoloom.study.stages.tune import Tune
 from histoloom.study.workflow import fingerprint
 
 TABLES = ("summary", "comparison", "ranking", "strata", "sizes", "fold_spread", "costs")
@@ -26,11 +29,15 @@ TABLES = ("summary", "comparison", "ranking", "strata", "sizes", "fold_spread", 
 class Study:
     """The resolved config of a study, asked by the rules."""
 
-    def __init__(self, config: Mapping[str, Any]) -> None:
+    def __init__(self, config: Mapping[str, Any], checkpoints: Any = None) -> None:
+        """`checkpoints` are the Snakefile's: what was tuned is known only once they have run."""
         self.config = config
-        self.prepare, self.split, self.train = Prepare(config), Split(config), Train(config)
+        self.prepare, self.split, self.tune = Prepare(config), Split(config), Tune(config, checkpoints)
+        self.train = Train(config, self.tune.laid_over)
+        self.rounds = Rounds(config, checkpoints, self.train, self.split)
         self.predict, self.evaluate, self.report = Predict(config), Evaluate(config), Report(config)
         self.slides, self.resources = Slides(config), Resources(config)
+        self.export = Export(config, self.slides)
         # The folder of the study's report: several studies may share results, but not a front page.
         self.slug = re.sub("[^a-z0-9]+", "_", config["study"]["name"].lower()).strip("_") or "study"
         self.datasets = list(config["study"]["datasets"])
@@ -41,6 +48,10 @@ class Study:
         self.table_pattern = _either(self.tables)
         self.architecture_pattern = _either(self.architectures)
         self.baseline_pattern = _either(self.baselines)
+        # Of a dataset with rounds a fold's model is that of its best round, and else that of its one training.
+        rounded = self.rounds.datasets
+        self.rounded_pattern = _either(rounded)
+        self.trained_pattern = _either([name for name in config["datasets"] if name not in rounded])
         self.postprocessed_pattern = _either([*self.architectures, *self.baselines])
 
     @property
@@ -50,6 +61,7 @@ class Study:
             f"results/report/{self.slug}/front.rst",
             *(file for dataset in self.datasets for file in self._wanted_of(dataset)),
             *self.slides.wanted(self.slug),
+            *self.export.wanted,
         ]
 
     def _wanted_of(self, dataset: str) -> list[str]:
@@ -61,6 +73,8 @@ class Study:
             names += [f"{kind}_{architecture}.png" for kind in ("confusion", "augmentations", "agreement")]
             names += [f"epochs_{architecture}.html", f"card_{architecture}.html"]
             names += self.predict.smoothing_pages(dataset, architecture)
+            names += self.tune.pages(dataset, architecture)
+            names += self.rounds.pages(dataset, architecture)
         return [
             f"results/{dataset}/inspection/page.html",
             f"results/{dataset}/table.tex",

@@ -1,4 +1,4 @@
-"""What a rule's command hangs on: its flags and the fingerprint of its code (raw_data.py has what it reads).
+"""What a rule's command hangs on: the fingerprint of its code (flags.py has its flags, raw_data.py what it reads).
 
 Snakemake reruns a rule when its params change. So params carry these and nothing else, and nothing reruns that does not
 hang on the change. Standard library only: the Snakefile imports this at every parse.
@@ -8,23 +8,12 @@ import ast
 import functools
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 
 from histoloom import plugins
 
 SCRIPTS = Path(__file__).parents[2]
-
-
-def flags(values: Mapping[str, object]) -> list[str]:
-    """Command-line words: --kebab-case names; booleans as true and false; an empty list or dict is left out.
-
-    Sorted by name, keys of a dict too, so that other orders of lines in a config give the same words.
-
-    >>> flags({"tile_px": 256, "flip": True, "metric": ["pq", "dice"], "option": {"b": 8, "a": 4}, "root": "a b"})
-    ['--flip', 'true', '--metric', 'pq', 'dice', '--option', 'a=4', 'b=8', '--root', 'a b', '--tile-px', '256']
-    """
-    return _shared(*(word for name, value in sorted(values.items()) for word in _flag(_kebab(name), value)))
 
 
 @functools.cache
@@ -49,25 +38,6 @@ def code_with_plugins(script: str, *used: tuple[str, str]) -> str:
     """Fingerprint of a script and of the plug-ins, (kind, name), that its flags make it load."""
     files = [plugins.path(kind, name).relative_to(SCRIPTS) for kind, name in used]
     return fingerprint(Path(f"{script}.py"), *files)
-
-
-@functools.cache  # one list for all folds, which a plan of many jobs keeps to its end; nobody may change it
-def _shared(*words: str) -> list[str]:
-    return list(words)
-
-
-def _kebab(name: str) -> str:
-    return "--" + name.replace("_", "-")
-
-
-def _flag(name: str, value: object) -> list[str]:
-    if isinstance(value, bool):
-        return [name, "true" if value else "false"]
-    if isinstance(value, Mapping):  # written as Python literals, which arguments.pair reads back
-        value = [f"{key}={item!r}" for key, item in sorted(value.items())]
-    if isinstance(value, list):
-        return [name, *map(str, value)] if value else []
-    return [name, str(value)]
 
 
 @functools.cache

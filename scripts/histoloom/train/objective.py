@@ -53,12 +53,18 @@ def objective(
     """The loss summed over annotated pixels, and their number: their quotient is the loss of the batch.
 
     Every loss is a value per image, weighted by the image's annotated pixels. So the sums of processes add up, and an
-    image with a few strokes does not weigh as much as a fully annotated one.
+    image with a few strokes does not weigh as much as a fully annotated one. What a model labelled is of no known
+    nucleus: terms of maps see and count people's pixels alone.
     """
     output = output.float()
     parts = {False: outputs.class_logits(output), True: outputs.instance_maps(output) if outputs.has_maps else None}
-    per_image = sum(term.weight * term.per_image(parts[term.of_maps], target) for term in terms)
+    targets = {False: target, True: target.of_people}
     pixels = target.annotated.sum((1, 2, 3))
+    shares = {False: 1.0, True: targets[True].annotated.sum((1, 2, 3)) / target.pixels}
+    per_image = sum(
+        term.weight * term.per_image(parts[term.of_maps], targets[term.of_maps]) * shares[term.of_maps]
+        for term in terms
+    )
     return (per_image * pixels).sum(), pixels.sum()
 
 

@@ -38,3 +38,7 @@ class TrainSettings:
     precision: str = setting("auto, float32, bfloat16 or float16.")
     compile: bool = setting("Compile the network before training.")
     probe_tiles: int = setting("Validation tiles drawn at every epoch.")
+    # Rounds of semi-ground truth set it (rounds.weight); all others train on what people drew.
+    pseudo_weight: float = setting(
+        "Weight in the loss of pixels that a model labelled, of people's it is 1; 0: the masks have none.", 0.0
+    )

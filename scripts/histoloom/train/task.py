@@ -60,7 +60,8 @@ class Task:
             each if each is None else each.to(self.ranks.device, non_blocking=True)
             for each in (batch.masks, batch.maps, batch.distances)
         )
-        return Target.of(masks, self.class_weights, self.settings.label_smoothing, maps, distances)
+        settings = self.settings
+        return Target.of(masks, self.class_weights, settings.label_smoothing, maps, distances, settings.pseudo_weight)
 
     def output_of(self, network: nn.Module, images: torch.Tensor) -> torch.Tensor | list[torch.Tensor]:
         """What the network gives for RGB bytes (n, height, width, 3), in the task's number type."""

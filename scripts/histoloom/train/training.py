@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from histoloom.networks import encoder_of
-from histoloom.sample import IGNORE
+from histoloom.targets import counted_pixels
 from histoloom.train.data.batches import Batch
 from histoloom.train.distributed import summed
 from histoloom.train.history import Progress
@@ -83,7 +83,7 @@ def optimise(learner: Learner, batch: Batch, task: Task, *, is_encoder_frozen: b
     Where the loss or the gradient is no number on any rank, nothing is changed on all.
     """
     before = [values.clone() for values in learner.statistics]
-    pixels = (batch.masks != IGNORE).sum().to(task.ranks.device, torch.float32)
+    pixels = counted_pixels(batch.masks, task.settings.pseudo_weight).to(task.ranks.device)
     learner.optimizer.zero_grad(set_to_none=True)
     loss = _gradient(learner, batch, task, summed(pixels, task.ranks).clamp(min=1))
     if is_encoder_frozen:

@@ -175,6 +175,16 @@ def test_summary_rows_name_kind_averaging_and_counts():
     ]
 
 
+def test_what_a_score_is_to_be_read_with_stands_in_every_definition():
+    counts = table([1, 3], [2, 2], groups="xy")
+    drawn, metrics = resample("xy", 20, rng()), ["dice"]
+    plain, marked = (
+        list(summary_rows(counts, "model", metrics, ("background", "nucleus"), drawn, remarks=remarks))
+        for remarks in ([], ["groups are parted"])
+    )
+    assert [row[10] for row in marked] == [f"{row[10].removesuffix('.')}; groups are parted." for row in plain]
+
+
 def test_the_mean_over_classes_is_of_their_means_not_of_the_images():
     # Dice of epithelial 0.5 and 1, of stroma only in the second image, 0: (0.75 + 0) / 2, where images give 0.5 each.
     confusion = np.array([[[4, 0, 0], [2, 1, 0], [0, 0, 0]], [[4, 0, 0], [0, 3, 0], [5, 0, 0]]])

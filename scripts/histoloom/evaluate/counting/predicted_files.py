@@ -9,14 +9,21 @@ import numpy as np
 from histoloom.errors import InputError
 from histoloom.evaluate.counting.image_counts import Prediction, Truth
 from histoloom.formats.images import read_instances, read_mask
+from histoloom.marks import is_marked
 from histoloom.plugins import suggestion
 from histoloom.predict.probabilities import read_probabilities
 from histoloom.prepared import IndexRow, read_table
 
 
 def read_truth(row: IndexRow) -> Truth:
-    """The annotation of a prepared image."""
-    return Truth(read_mask(row.mask), read_instances(row.instances) if row.instances else None)
+    """The annotation of a prepared image; raises InputError where a model labelled pixels of it."""
+    mask = read_mask(row.mask)
+    if is_marked(mask).any():
+        raise InputError(
+            f"{row.mask}: {is_marked(mask).sum()} pixels were labelled by a model; expected people's annotation, since "
+            "no score is taken of anything else; give the masks that prepare wrote"
+        )
+    return Truth(mask, read_instances(row.instances) if row.instances else None)
 
 
 def read_prediction(

@@ -60,14 +60,15 @@ def summary_rows(
     resampling: Resampling,
     skipped: int = 0,
     diverged: Sequence[int] = (),
+    remarks: Sequence[str] = (),
 ) -> Iterator[tuple]:
     """Rows of summary.csv of one architecture: each metric as a mean over images, then averaged in other ways.
 
     `kind` is "model", "baseline" or "human"; `skipped` counts problems that left raw files out; `diverged` are folds
-    whose training broke off. With one group the interval is empty.
+    whose training broke off; `remarks` are added to each definition. With one group the interval is empty.
     """
     for metric, name, found, text in estimates(counts, metrics, classes, resampling):
-        score = (metric, name, *cells(found), text)
+        score = (metric, name, *cells(found), "; ".join([text.removesuffix("."), *remarks]) + ".")
         yield (counts.dataset, counts.architecture, kind, *score, skipped, " ".join(map(str, diverged)))
 
 

@@ -102,7 +102,13 @@ def _limits(sources: CardSources) -> Iterator[str]:
     if sources.annotated_share < SPARSE:
         yield (
             f"Annotation is sparse: {sources.annotated_share:.0%} of the pixels. On the others the model is neither "
-            "trained nor scored, so borders and what lies between annotated places are unknown."
+            f"{'chosen' if _is_rounded(sources) else 'trained'} nor scored, so borders and what lies between annotated "
+            "places are unknown."
+        )
+    if _is_rounded(sources):
+        yield (
+            "Trained in rounds of semi-ground truth: pixels that models labelled were learnt from beside people's, so "
+            "errors of those models may have been learnt too. They chose nothing, and no score is taken of them."
         )
     yield from _data_limits(sources)
     weakest = weakest_class(sources.mine, sources.main_score, sources.description.classes)
@@ -111,6 +117,10 @@ def _limits(sources: CardSources) -> Iterator[str]:
     lost = [score.class_name for score in sources.mine if score.metric == sources.headline[0] and score.mean is None]
     if lost:
         yield f"{sources.headline[0]} is undefined for {', '.join(lost)}: no test image has what it needs."
+
+
+def _is_rounded(sources: CardSources) -> bool:
+    return bool(sources.values("rounds").get("count"))
 
 
 def _data_limits(sources: CardSources) -> Iterator[str]:

@@ -9,7 +9,7 @@ from histoloom.findings import SEVERITIES
 from histoloom.prepared import Description
 from histoloom.report.front.costs import Cost
 from histoloom.report.front.forest import ForestAxis, forest_axis
-from histoloom.report.front.notices import FALLBACKS, Notice, notices
+from histoloom.report.front.notices import OF_FINDINGS, Notice, notices
 from histoloom.report.front.picture import Picture, picture
 from histoloom.report.front.verdict import (
     BASELINE,
@@ -151,7 +151,7 @@ def section(
         _row(score, f"{anchor}-{line}", verdict, differences, standings) for line, score in enumerate(ranked(chosen))
     )
     shown = pictures.get(verdict.leader.architecture) if verdict.leader else None
-    said_above = [one for one in findings if one["message"] in description.warnings or one["kind"] in FALLBACKS]
+    said_above = [one for one in findings if one["message"] in description.warnings or one["kind"] in OF_FINDINGS]
     found = notices(
         description,
         scores,

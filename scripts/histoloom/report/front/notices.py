@@ -1,4 +1,4 @@
-"""What did not go as it should have: left out, fallen back, diverged or undefined, as lines of the front page."""
+"""What is not as it should be: leaking, left out, fallen back, diverged or undefined, as lines of the front page."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -7,8 +7,8 @@ from pathlib import Path
 from histoloom.prepared import Description, read_table
 from histoloom.report.front.verdict import BASELINE, MODEL, Score, ranked
 
-DIVERGED, SKIPPED, FELL_BACK, UNDEFINED = ORDER = ("diverged", "skipped", "fell back", "undefined")
-FALLBACKS = ("not_normalised",)  # kinds of findings that say so
+LEAKS, DIVERGED, SKIPPED, FELL_BACK, UNDEFINED = ORDER = ("leaks", "diverged", "skipped", "fell back", "undefined")
+OF_FINDINGS = {"not_normalised": FELL_BACK, "groups_parted": LEAKS}  # kinds of findings that become a line
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ def notices(
     found = [
         *_trainings(diverged, steps),
         *_files(description),
-        *(Notice(FELL_BACK, f"{one['subject']}: {one['message']}") for one in findings if one["kind"] in FALLBACKS),
+        *_told(findings),
         *_undefined(scores),
         *_uncounted([one for one in scores if (one.metric, one.class_name) == headline], _most_images(scores)),
     ]
@@ -87,6 +87,12 @@ def _trainings(diverged: Mapping[str, str], steps: Mapping[str, tuple[int, int]]
             f"{architecture}: training left out {left_out:,} of {all_steps:,} steps, in which loss or gradient was no "
             "number.",
         )
+
+
+def _told(findings: Iterable[Mapping[str, str]]) -> Iterable[Notice]:
+    for one in findings:
+        if one["kind"] in OF_FINDINGS:
+            yield Notice(OF_FINDINGS[one["kind"]], f"{one['subject']}: {one['message']}")
 
 
 def _files(description: Description) -> Iterable[Notice]:

@@ -10,8 +10,16 @@ from histoloom.prepared import PARTS, IndexRow
 from histoloom.split.folds.clusters import connected, identical_pairs
 from histoloom.split.folds.members import Member
 
+PARTED = "groups_parted"  # kind of the finding that groups lie on both sides by choice
 
-def check_leaks(members: Sequence[Member], index: Sequence[IndexRow], duplicates: Sequence[Duplicate] = ()) -> None:
+
+def check_leaks(
+    members: Sequence[Member],
+    index: Sequence[IndexRow],
+    duplicates: Sequence[Duplicate] = (),
+    *,
+    may_part_groups: bool = False,
+) -> None:
     """Refuse a table of folds in which what is tested has also been learnt from, or in which a part is empty.
 
     Raises InputError, naming both images, their files, both parts and both folds, where the same image lies in two
@@ -20,19 +28,36 @@ def check_leaks(members: Sequence[Member], index: Sequence[IndexRow], duplicates
     images of one group. The official rotation tests fold 3 twice, the same images each time, and repeats test all
     images again: that is no leak. Blank images of equal pixels (kind "blank" in `duplicates`) are none either. An image
     that is identical to one of a near pair counts as that one; two images that are near a third one are not thereby
-    near each other.
+    near each other. With `may_part_groups` groups may lie in several parts, of which parted_groups tells.
     """
     known = {row.name: row for row in index}
     by_fold = _by_fold(members)
     for fold, its_members in by_fold.items():
         _check_parts(fold, its_members, known)
         _check_images(its_members, known, by_fold)
-        _check_groups(its_members, known, by_fold)
+        if not may_part_groups:
+            _check_groups(its_members, known, by_fold)
         for one, other in _identical(its_members, index, duplicates):
             raise InputError(_identical_message(one, other, known, by_fold))
         for pair, one, other in _near(its_members, index, duplicates):
             raise InputError(_near_message(pair, one, other, known, by_fold))
-    _check_tested_once(by_fold)
+    if not may_part_groups:
+        _check_tested_once(by_fold)
+
+
+def parted_groups(members: Sequence[Member]) -> list[Finding]:
+    """A warning of how many tests are of images whose group is learnt from or validated by too; none where none is."""
+    seen = {(member.fold, member.group) for member in members if member.part != "test"}
+    tested = [(member.fold, member.group) for member in members if member.part == "test"]
+    leaking = sum(place in seen for place in tested)
+    if not leaking:
+        return []
+    message = (
+        f"{leaking} of {len(tested)} tests are of images whose group (case, slide) is also in train or val of that "
+        "fold, since split.scheme: images parts groups; its scores flatter and stand for no new case; "
+        "report scheme: grouped"
+    )
+    return [Finding("warning", PARTED, "folds", message)]
 
 
 def near_findings(

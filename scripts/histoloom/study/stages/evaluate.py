@@ -4,12 +4,15 @@ import functools
 from collections.abc import Mapping
 from typing import Any
 
+from histoloom.flags import flags
 from histoloom.study.plugin_source import reads
-from histoloom.study.sections import section
-from histoloom.study.workflow import code_with_plugins, flags
+from histoloom.study.sections import fold_count, section
+from histoloom.study.workflow import code_with_plugins
 
 ALWAYS_COUNTED = ("confusion", "pairs", "sizes")  # pictures, and tables of counts and sizes, are made of these
 SECOND_ANNOTATOR = "second_annotator"  # stands among the predictors of a dataset that two people annotated
+TUNED_ELSEWHERE = "tuned on fold 0 for all folds (tune.folds: first), so on test images of others"
+LEAKS = "groups are parted (split.scheme: images), so this flatters"
 COUNT_KEYS = ("boundary_tolerance_um", "detection_radius_um", "nucleus_sizes_um2")
 
 
@@ -41,7 +44,7 @@ class Evaluate:
         return "probabilities" in self._facts(dataset)
 
     def summarise_flags(self, wildcards: Any) -> list[str]:
-        """Baselines, metrics and bootstrap."""
+        """Baselines, metrics, bootstrap, and what every score is to be read with."""
         values = section(self.config, "evaluate", wildcards.dataset)
         chosen = {
             "baseline": self.config["study"]["baselines"],
@@ -49,6 +52,7 @@ class Evaluate:
             "metric": values["metrics"],
             "published": values["published"],
             "bootstrap": values["bootstrap"],
+            "remark": self._remarks(wildcards.dataset),
         }
         return flags(chosen | {"seed": self.config["study"]["seed"]})
 
@@ -56,6 +60,15 @@ class Evaluate:
         """Code of the script and of the metrics."""
         metrics = section(self.config, "evaluate", wildcards.dataset)["metrics"]
         return code_with_plugins("summarise_scores", *(("metrics", metric) for metric in metrics))
+
+    def _remarks(self, dataset: str) -> list[str]:
+        split, remark = section(self.config, "split", dataset), self.config["datasets"][dataset].get("remark")
+        tunes = (section(self.config, "tune", dataset, name) for name in self.config["study"]["architectures"])
+        is_tuned_elsewhere = (
+            any(tune["trials"] and tune["folds"] == "first" for tune in tunes) and fold_count(split) > 1
+        )
+        said = ((remark, remark), (LEAKS, split["scheme"] == "images"), (TUNED_ELSEWHERE, is_tuned_elsewhere))
+        return [text for text, holds in said if holds]
 
     def _facts(self, dataset: str) -> list[str]:
         return list(_facts_of(*section(self.config, "evaluate", dataset)["metrics"]))

@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from histoloom import plugins
+from histoloom.flags import flags
 from histoloom.study.plugin_source import reads
 from histoloom.study.sections import fold_count, network, section
-from histoloom.study.workflow import code_with_plugins, flags
+from histoloom.study.workflow import code_with_plugins
 
 POSTPROCESS_KEYS = ("method", "method_options", "min_area_px", "tune", "tune_metric")
 COMPARED_KEYS = ("tried", "tried_overlaps")

@@ -5,9 +5,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from histoloom import plugins
+from histoloom.flags import flags
 from histoloom.study.raw import is_download, raw_data_digest, receipt_of
 from histoloom.study.sections import raw_folder, section
-from histoloom.study.workflow import code_with_plugins, flags
+from histoloom.study.workflow import code_with_plugins
 
 
 class Prepare:

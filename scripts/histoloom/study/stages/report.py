@@ -4,10 +4,11 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from histoloom.flags import flags
 from histoloom.study.raw import raw_data_digest
 from histoloom.study.resources import unrecorded
 from histoloom.study.sections import fold_count, section
-from histoloom.study.workflow import code_with_plugins, flags
+from histoloom.study.workflow import code_with_plugins
 
 DATASET_SECTIONS = ("prepare", "inspect", "split", "normalise", "tiles", "evaluate")
 

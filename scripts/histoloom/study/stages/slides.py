@@ -4,11 +4,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from histoloom.flags import flags
 from histoloom.raw_data import file_digest
 from histoloom.study.sections import fold_count, network, section
 from histoloom.study.slide_list import ListedSlide, listed_slides
 from histoloom.study.stages.predict import POSTPROCESS_KEYS, Predict, stated
-from histoloom.study.workflow import code_with_plugins, flags
+from histoloom.study.workflow import code_with_plugins
 
 # Digests of slides, a file for each: one for all was read and written as often as there are slides.
 CACHE = Path(".snakemake", "slides")

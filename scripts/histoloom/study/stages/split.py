@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from histoloom.flags import flags
 from histoloom.study.sections import fold_count, section
-from histoloom.study.workflow import code_with_plugins, fingerprint, flags
+from histoloom.study.workflow import code_with_plugins, fingerprint
 
 
 class Split:

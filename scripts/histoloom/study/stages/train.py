@@ -1,10 +1,11 @@
 """What the rules of stage train hang on: a network with all that decides its weights, and how its run is shared out."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
+from histoloom.flags import flags
 from histoloom.study.sections import network, section
-from histoloom.study.workflow import code_with_plugins, flags
+from histoloom.study.workflow import code_with_plugins
 from histoloom.train.loss_terms import loss_terms
 
 # How training runs, not what it gives: these reach the rule as threads and resources, which never cause a rerun.
@@ -16,29 +17,45 @@ RUN_KEYS = (
     "checkpoint_minutes",
     "local_scratch",
 )
+# What a training is told, by section of the config.
+Sections = Mapping[str, Mapping[str, Any]]
+
+
+def untuned(_: Any, sections: Sections) -> Sections:
+    """The sections of a training as the config has them."""
+    return sections
 
 
 class Train:
     """Functions of wildcards for the rules of this stage."""
 
-    def __init__(self, config: Mapping[str, Any]) -> None:
-        self.config = config
+    def __init__(self, config: Mapping[str, Any], tuned: Callable[[Any, Sections], Sections] = untuned) -> None:
+        """`tuned` lays what tuning found for wildcards over the sections of a training."""
+        self.config, self._tuned = config, tuned
 
     def flags(self, wildcards: Any) -> list[str]:
         """The network, the scale of the tiles, and all that decides what training gives: sections train and augment."""
+        sections = self._tuned(wildcards, self.sections(wildcards))
+        return flags({key: value for values in sections.values() for key, value in values.items()})
+
+    def sections(self, wildcards: Any) -> dict[str, dict[str, Any]]:
+        """What a training is told, by section of the config, as the config has it."""
         architecture = self.config["architectures"][wildcards.architecture]
         chosen = {key: value for key, value in self._values(wildcards).items() if key not in RUN_KEYS}
         if isinstance(chosen["class_weights"], list):
             chosen["class_weights"] = " ".join(map(str, chosen["class_weights"]))
-        network = {"network": architecture["network"], "option": architecture.get("options", {})}
         tiles = section(self.config, "tiles", wildcards.dataset)
-        scale = {key: tiles[key] for key in ("downsample", "tile_px")}
-        seed = {"seed": self.config["study"]["seed"]}
-        return flags(network | scale | chosen | self._augmentation(wildcards) | seed)
+        return {
+            "architecture": {"network": architecture["network"], "option": architecture.get("options", {})},
+            "tiles": {key: tiles[key] for key in ("downsample", "tile_px")},
+            "train": chosen,
+            "augment": self._augmentation(wildcards),
+            "study": {"seed": self.config["study"]["seed"]},
+        }
 
     def code(self, wildcards: Any) -> str:
         """Code of the script, the architecture, the schedule, the losses and the metric that chooses the best epoch."""
-        values = self._values(wildcards)
+        values = self._tuned(wildcards, self.sections(wildcards))["train"]
         losses = [("losses", term.name) for term in loss_terms(values["loss"])]
         others = (("schedules", values["schedule"]), ("metrics", values["select_metric"]))
         return code_with_plugins("train", network(self.config, wildcards.architecture), *losses, *others)
@@ -52,7 +69,7 @@ class Train:
         """What the sheet of augmented tiles hangs on."""
         tile_px = section(self.config, "tiles", wildcards.dataset)["tile_px"]
         values = {"tile_px": tile_px, "seed": self.config["study"]["seed"]}
-        return flags(values | self._augmentation(wildcards))
+        return flags(values | self._tuned(wildcards, {"augment": self._augmentation(wildcards)})["augment"])
 
     def colours(self, wildcards: Any) -> list[str]:
         """The colours of the fold's training images, where the network's input is standardised by them."""

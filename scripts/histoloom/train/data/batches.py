@@ -15,6 +15,7 @@ from jaxtyping import Float32, UInt8
 from torch.utils.data import DataLoader, Dataset
 
 from histoloom.errors import InputError
+from histoloom.marks import is_marked, unmarked
 from histoloom.prepared import part_names
 from histoloom.sample import IGNORE
 from histoloom.split.tiles import TileStore, Window
@@ -81,7 +82,7 @@ class Tiles:
             image,
             mask,
             instance_maps(nuclei[0]) if self.with_maps else None,
-            signed_distances(mask, self.class_count) if self.with_distances else None,
+            signed_distances(unmarked(mask), self.class_count) if self.with_distances else None,
         )
 
 
@@ -128,6 +129,11 @@ class ValidationTiles(Dataset):
 
     def _grid(self, name: str) -> Iterator[Window]:
         mask, side = self.tiles.store.mask(name), self.tiles.tile_px
+        if is_marked(mask).any():
+            raise InputError(
+                f"{self.tiles.store.paths[1]}: image '{name}' of the validation part has pixels that a model labelled; "
+                "expected people's pixels alone, for they choose the epoch; give the masks that prepare wrote"
+            )
         for row in range(0, mask.shape[0], side):
             for column in range(0, mask.shape[1], side):
                 if (mask[row : row + side, column : column + side] != IGNORE).any():
@@ -174,6 +180,8 @@ def validation_loader(tiles: ValidationTiles, batch_size: int, ranks: Ranks) -> 
 
 
 def _loader(tiles: Dataset, workers: int, **order) -> DataLoader:
+    if not workers:  # this process makes the tiles, and OpenCV's threads add distances up in another order each time
+        cv2.setNumThreads(0)
     return DataLoader(
         tiles,
         num_workers=workers,

@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
-from jaxtyping import Float64, Int
+from jaxtyping import Float64, Real
 
 from histoloom.errors import InputError
 from histoloom.plugins import suggestion
@@ -12,7 +12,7 @@ from histoloom.plugins import suggestion
 WORDS = ("none", "inverse_frequency", "effective_number")
 
 
-def class_weights(words: Sequence[str], pixels: Int[np.ndarray, " classes"]) -> Float64[np.ndarray, " classes"]:
+def class_weights(words: Sequence[str], pixels: Real[np.ndarray, " classes"]) -> Float64[np.ndarray, " classes"]:
     """Weight of a pixel of each class, of which the training images have `pixels`.
 
     words is one of these, or one number for each class, which is taken as it is:
@@ -42,7 +42,7 @@ def class_weights(words: Sequence[str], pixels: Int[np.ndarray, " classes"]) -> 
     return weights * pixels.sum() / (weights * pixels).sum()
 
 
-def _effective_numbers(pixels: Int[np.ndarray, " classes"], beta: str | None) -> Float64[np.ndarray, " classes"]:
+def _effective_numbers(pixels: Real[np.ndarray, " classes"], beta: str | None) -> Float64[np.ndarray, " classes"]:
     """Their numerators, 1 - beta ** n: the denominator is the same for all."""
     if beta is None:
         mean = pixels.sum() / np.count_nonzero(pixels)

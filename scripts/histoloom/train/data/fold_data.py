@@ -4,10 +4,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float64, Int64
+from jaxtyping import Float64, Real
 from torch.utils.data import DataLoader
 
-from histoloom.class_pixels import class_pixels
+from histoloom.class_pixels import value_pixels
+from histoloom.errors import InputError
+from histoloom.marks import weighted_pixels
+from histoloom.sample import IGNORE, PSEUDO
 from histoloom.split.tiles import Window, working_mpp
 from histoloom.train.data.augmentation.strengths import Augmentation
 from histoloom.train.data.batches import Batch, Tiles, TrainingTiles, part_tiles, training_loader, validation_loader
@@ -44,16 +47,22 @@ class FoldData:
     ) -> "FoldData":
         """Of the windows of all images; raises InputError where a part has no annotated tile."""
         training, held_out = part_tiles(tiles, windows, folds, fold, augmentation, settings.seed)
-        odds = _odds(training, settings.sampling)
+        pixels = _pixels(training, settings.pseudo_weight)
+        odds = _odds(training, settings)
         batches = EpochBatches(len(training.windows), settings.repeats, settings.batch_size, settings.seed, ranks, odds)
         return cls(
             batches,
             training_loader(training, batches, workers),
             validation_loader(held_out, _part_size(settings, ranks), ranks),
             probe_tiles(held_out, settings.probe_tiles),
-            class_weights(settings.class_weights.split(), _pixels(training)),
+            class_weights(settings.class_weights.split(), pixels),
             working_mpp(tiles.store.places.values()),
         )
+
+    @property
+    def held_out_names(self) -> list[str]:
+        """The image of each validation tile, in their order."""
+        return [window.name for window in self.held_out.dataset.windows]
 
 
 def _part_size(settings: TrainSettings, ranks: Ranks) -> int:
@@ -61,16 +70,22 @@ def _part_size(settings: TrainSettings, ranks: Ranks) -> int:
     return -(-ranks.share_of(settings.batch_size) // settings.accumulate)
 
 
-def _pixels(training: TrainingTiles) -> Int64[np.ndarray, " classes"]:
-    names = dict.fromkeys(window.name for window in training.windows)
-    return class_pixels((training.tiles.store.mask(name) for name in names), training.tiles.class_count)
+def _pixels(training: TrainingTiles, pseudo_weight: float) -> Real[np.ndarray, " classes"]:
+    store, names = training.tiles.store, dict.fromkeys(window.name for window in training.windows)
+    pixels = sum((value_pixels(store.mask(name)) for name in names), np.zeros(256, np.int64))
+    if not pseudo_weight and pixels[PSEUDO:IGNORE].any():
+        raise InputError(
+            f"{store.paths[1]}: {pixels[PSEUDO:IGNORE].sum()} pixels of training masks that a model labelled; expected "
+            "none without --pseudo-weight; give their weight in the loss, or the masks that prepare wrote"
+        )
+    return weighted_pixels(pixels, training.tiles.class_count, pseudo_weight)
 
 
-def _odds(training: TrainingTiles, sampling: str) -> Float64[np.ndarray, " windows"] | None:
-    if sampling == "even":
+def _odds(training: TrainingTiles, settings: TrainSettings) -> Float64[np.ndarray, " windows"] | None:
+    if settings.sampling == "even":
         return None
     store = training.tiles.store
     strata = [store.places[window.name].stratum for window in training.windows]
     masks = (store.window_mask(window, training.tiles.tile_px) for window in training.windows)
-    shares = class_shares(masks, training.tiles.class_count)
-    return window_odds(sampling, strata, shares)
+    shares = class_shares(masks, training.tiles.class_count, settings.pseudo_weight)
+    return window_odds(settings.sampling, strata, shares)

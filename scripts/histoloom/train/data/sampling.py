@@ -5,20 +5,25 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from jaxtyping import Float, Float64, Int64, UInt8
 
-from histoloom.class_pixels import class_pixels
+from histoloom.class_pixels import value_pixels
 from histoloom.errors import InputError
+from histoloom.marks import weighted_pixels
 from histoloom.plugins import suggestion
 
 SAMPLINGS = ("even", "stratum", "class")
 
 
-def class_shares(masks: Iterable[UInt8[np.ndarray, "_ _"]], class_count: int) -> Float64[np.ndarray, "windows classes"]:
+def class_shares(
+    masks: Iterable[UInt8[np.ndarray, "_ _"]], class_count: int, pseudo_weight: float = 0.0
+) -> Float64[np.ndarray, "windows classes"]:
     """Share of each window's pixels that each class has; those that nobody annotated belong to none.
+
+    A pixel that a model labelled counts `pseudo_weight`.
 
     >>> class_shares([np.array([[0, 0, 1, 255]], np.uint8)], 2)
     array([[0.5 , 0.25]])
     """
-    rows = [class_pixels([mask], class_count) / mask.size for mask in masks]
+    rows = [weighted_pixels(value_pixels(mask), class_count, pseudo_weight) / mask.size for mask in masks]
     return np.array(rows).reshape(len(rows), class_count)
 
 

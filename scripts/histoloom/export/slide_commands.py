@@ -1,0 +1,45 @@
+"""The commands that take an exported model over a slide: those of the workflow's stage slides, one after another."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from histoloom.export.settings import MODEL, REFERENCE, THRESHOLDS, ExportedSettings
+from histoloom.flags import flags
+
+Command = tuple[str, list[str]]  # name of the script, and its words
+
+
+def slide_commands(
+    export: Path, settings: ExportedSettings, method: str, slide: Path, results: Path, mpp: float | None, code: str
+) -> Iterator[Command]:
+    """What has to run, in order, to find tissue, predict, post-process and write files for other programs.
+
+    `method` is that of postprocess.json, `mpp` the slide's µm per pixel where its header is silent or wrong, `code` a
+    fingerprint by which unfinished work is told apart.
+    """
+    facts = {"slide_json": results / "slide.json", "tissue": results / "tissue.png"}
+    given = {"mpp": mpp} if mpp else {}
+    yield "find_tissue", _words({"slide": slide, "name": slide.name}, given, settings.tissue, facts)
+    prediction = {"probabilities": results / "prediction" / "probabilities", "maps": results / "prediction" / "maps"}
+    model = {"slide": slide, "model": export / MODEL, "choose": "best", "outside": settings.slide["outside"]}
+    known = {"mpp": settings.slide["model_mpp"]} if settings.slide["model_mpp"] else {}
+    stain = {"reference": export / REFERENCE} if (export / REFERENCE).is_file() else {}
+    state = {"state": results / "prediction_state", "code": code}
+    yield "predict_slide", _words(model, known, stain, settings.slide_engine, facts, state, prediction)
+    found = {"classes": results / "classes", "nuclei": results / "nuclei", "seams": results / "seams.json"}
+    inputs = {f"prediction_{name}": place for name, place in prediction.items()}
+    how = {"settings": export / THRESHOLDS, "method": method, "margin_px": settings.slide["margin_px"]}
+    yield "postprocess_slide", _words(inputs, facts, how, settings.slide_regions, found)
+    shown = {"model_name": settings.name, "simplify_um": settings.slide["simplify_um"]}
+    written = {
+        "class_map": results / "classes.ome.tif",
+        "regions": results / "regions.geojson.gz",
+        "nuclei_outlines": results / "nuclei.geojson.gz",
+        "areas": results / "areas.csv",
+    }
+    yield "export_slide", _words(found, facts, shown, written)
+
+
+def _words(*values: Mapping[str, Any]) -> list[str]:
+    return flags({name: value for part in values for name, value in part.items()})

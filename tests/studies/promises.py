@@ -1,0 +1,85 @@
+"""What results must hold: files that are there, scores that are defined, rows and words of tables and pages."""
+
+import csv
+import math
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+Check = Callable[[Path], str]
+
+
+@dataclass(frozen=True)
+class Promise:
+    """A sentence that is true of the folder results/, and a check that gives what is lacking, "" where nothing is."""
+
+    what: str
+    lacking: Check
+
+
+def files(what: str, pattern: str, count: int = 1) -> Promise:
+    """At least `count` files that are not empty, or folders that are not, fit a pattern below results/."""
+
+    def lacking(results: Path) -> str:
+        found = [path for path in results.glob(pattern) if _is_filled(path)]
+        return "" if len(found) >= count else f"{len(found)} of {count} {pattern}"
+
+    return Promise(what, lacking)
+
+
+def scores(
+    what: str, dataset: str, predictors: Iterable[str], metrics: Iterable[str], classes: Iterable[str] = ("foreground",)
+) -> Promise:
+    """summary.csv of the dataset has a number for each predictor, metric and class."""
+    wanted = [(name, metric, each) for name in predictors for metric in metrics for each in classes]
+
+    def lacking(results: Path) -> str:
+        defined = {
+            (row["architecture"], row["metric"], row["class"])
+            for row in rows_of(results / dataset / "summary.csv")
+            if math.isfinite(float(row["mean"] or "nan"))
+        }
+        return ", ".join(" ".join(each) for each in wanted if each not in defined)
+
+    return Promise(what, lacking)
+
+
+def rows(what: str, pattern: str, count: int, **cells: str) -> Promise:
+    """Every table that fits the pattern, and there is one, has at least `count` rows with such cells."""
+
+    def lacking(results: Path) -> str:
+        tables = sorted(results.glob(pattern))
+        short = [
+            f"{path.relative_to(results)} has {found} of {count} rows"
+            for path in tables
+            if (found := sum(_has(row, cells) for row in rows_of(path))) < count
+        ]
+        return ", ".join(short) if tables else f"no {pattern}"
+
+    return Promise(what, lacking)
+
+
+def words(what: str, path: str, *wanted: str) -> Promise:
+    """A text file has all these words, whatever its lines."""
+
+    def lacking(results: Path) -> str:
+        text = " ".join((results / path).read_text(encoding="utf-8").split()) if (results / path).is_file() else ""
+        return ", ".join(f"'{each}' in {path}" for each in wanted if each not in text)
+
+    return Promise(what, lacking)
+
+
+def rows_of(table: Path) -> list[dict[str, str]]:
+    """The rows of a CSV; none where it is not there."""
+    if not table.is_file():
+        return []
+    with table.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def _has(row: Mapping[str, str], cells: Mapping[str, str]) -> bool:
+    return all(wanted in row.get(column, "") for column, wanted in cells.items())
+
+
+def _is_filled(path: Path) -> bool:
+    return any(path.iterdir()) if path.is_dir() else path.stat().st_size > 0
