@@ -110,4 +110,4 @@ lint: demo-data  ## check style and rules
 
 clean:  ## remove results, logs and the demo's images, not the environment
 	find results -mindepth 1 -maxdepth 1 ! -name README.md -exec rm -rf {} +
-	rm -rf logs benchmark data/demo data/real_samples .snakemake site
+	rm -rf logs benchmark data/demo data/real_samples data/small .snakemake site

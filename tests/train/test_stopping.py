@@ -43,6 +43,15 @@ def test_loader_workers_live_on_when_every_process_of_a_job_is_signalled():
     assert done.stdout.split() == ["4", "batches,", "asked", "by", "SIGTERM"], done.stderr
 
 
+def test_a_process_that_ends_takes_the_workers_along_of_a_loader_that_is_still_held():
+    # A network whose import had failed once before held one in a frame; the training was done and never ended.
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.train.kept_loader"], cwd=ROOT, env=environment_with(), capture_output=True,
+        text=True, timeout=60,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout.split()) == (0, ["2", "batches"]), done.stderr
+
+
 def test_a_loader_worker_whose_trainer_is_gone_already_ends():
     # Killed between the fork and the worker's first line, it would leave a worker that waits for ever.
     child = os.fork()

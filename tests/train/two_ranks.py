@@ -1,14 +1,17 @@
 """Run on two ranks by test_distributed: what they compute together equals what one process computes alone."""
 
 import sys
+from types import SimpleNamespace
 
 import torch
 from torch import nn
 
 from histoloom.targets import Outputs, Target
+from histoloom.train.data.batches import Batch
 from histoloom.train.data.order import EpochBatches
 from histoloom.train.distributed import Ranks, from_first, gathered, joined, over_ranks, summed, with_shared_statistics
 from histoloom.train.objective import objective, weighted_losses
+from histoloom.train.validation import validate
 
 CLASSES = ("background", "nucleus")
 
@@ -37,6 +40,22 @@ def gradients(images: torch.Tensor, masks: torch.Tensor, ranks: Ranks) -> tuple[
     return float(total[0] / total[1]), plain
 
 
+def validated(ranks: Ranks) -> tuple[float, list]:
+    """Loss and confusion matrices of three tiles, of which the first of two ranks has two batches and the other one."""
+    images, masks = torch.arange(3 * 64 * 3).view(3, 8, 8, 3).to(torch.uint8), batch()[1][:3]
+    own = [Batch(images[tile : tile + 1], masks[tile : tile + 1]) for tile in range(ranks.rank, 3, ranks.world)]
+    task = SimpleNamespace(
+        outputs=Outputs(CLASSES, False),
+        ranks=ranks,
+        losses=weighted_losses("bce"),
+        output_of=lambda network, images: network(images.permute(0, 3, 1, 2).float()),
+        target=lambda batch: Target.of(batch.masks, torch.ones(len(CLASSES))),
+    )
+    # As in training: after each batch the ranks tell each other whether somebody was asked to stop.
+    loss, confusions = validate(network(), own, task, lambda: summed(torch.zeros(1), ranks))
+    return loss, confusions.tolist()
+
+
 def main() -> None:
     with joined(threads=1) as ranks:
         assert ranks.world == 2, ranks
@@ -48,6 +67,10 @@ def main() -> None:
             torch.testing.assert_close(two.grad, one.grad, rtol=1e-4, atol=1e-6, msg=name)
         for (name, one), two in zip(alone.named_buffers(), together.buffers(), strict=True):
             torch.testing.assert_close(two, one, rtol=1e-5, atol=1e-6, msg=name)
+
+        (one_loss, one), (loss, both) = validated(Ranks(0, 1, torch.device("cpu"))), validated(ranks)
+        assert abs(loss - one_loss) < 1e-6, (loss, one_loss)
+        assert both == one, (both, one)
 
         assert from_first(f"rank {ranks.rank}", ranks) == "rank 0"
         assert gathered(torch.tensor([float(ranks.rank)]), ranks).tolist() == [[0.0], [1.0]]

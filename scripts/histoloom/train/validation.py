@@ -29,14 +29,15 @@ def validate(
     count, device = len(task.outputs.classes), task.ranks.device
     sums = torch.zeros(2, dtype=torch.float64, device=device)
     confusions = [torch.zeros(0, count * count, dtype=torch.int64, device=device)]
+    # Before the loop: what all ranks do together has to come in the same order on all.
+    longest = int(gathered(torch.tensor([len(loader)], device=device), task.ranks).max())
     for batch in loader:
         output = task.output_of(network, batch.images)
         sums += torch.stack(objective(output, task.target(batch), task.losses, task.outputs))
         masks = batch.masks.to(device, non_blocking=True)
         confusions.append(_confusions(masks, task.outputs.class_logits(output).argmax(1), count))
         after_batch()
-    longest = gathered(torch.tensor([len(loader)], device=device), task.ranks).max()
-    for _ in range(int(longest) - len(loader)):
+    for _ in range(longest - len(loader)):
         after_batch()
     sums, confusion = summed(sums, task.ranks), _of_all(torch.cat(confusions), task.ranks)
     return float(sums[0] / sums[1]), confusion.view(-1, count, count).cpu().numpy()

@@ -1,5 +1,7 @@
 """From windows on prepared images to batches of tiles with their truth."""
 
+import atexit
+import multiprocessing
 import os
 import signal
 from collections.abc import Iterable, Iterator
@@ -170,6 +172,8 @@ def stacked(tiles: list[Tile]) -> Batch:
 
 def training_loader(tiles: TrainingTiles, batches: EpochBatches, workers: int) -> DataLoader:
     """A loader of Batches that follows `batches`."""
+    if workers:
+        atexit.register(end_workers)
     return _loader(tiles, workers, batch_sampler=batches, persistent_workers=workers > 0)
 
 
@@ -192,6 +196,16 @@ def _loader(tiles: Dataset, workers: int, **order) -> DataLoader:
         generator=torch.Generator().manual_seed(0),
         **order,
     )
+
+
+def end_workers() -> None:
+    """Kill the workers that are left when a process ends.
+
+    Whatever still holds the loader keeps them alive, such as a frame of an import that once failed; Python would ask
+    them to end by the very signal that they ignore, and wait for ever.
+    """
+    for worker in multiprocessing.active_children():
+        worker.kill()
 
 
 def start_worker(trainer: int, _: int) -> None:
