@@ -97,6 +97,7 @@ class ForkServer:
         """
         self._runs += 1
         log = self.folder / f"log-{self._runs}"
+        log.touch()  # a run may be killed before it opens it
         request = {"words": [str(word) for word in words], "log": str(log), "environment": environment or {}}
         self._process.stdin.write(json.dumps({**request, "ahead": ahead, "limits": limits}).encode() + b"\n")
         while "status" in (said := self._answer(SECONDS)):
