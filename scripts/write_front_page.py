@@ -111,9 +111,11 @@ def shared_pictures(dataset: str, duplicates: Sequence[Path]) -> list[dict[str, 
 
 
 def warnings_of(dataset: Mapping[str, Any]) -> list[str]:
+    said = [f"Every score of this dataset is {dataset['remark']}."] if "remark" in dataset else []
     if dataset["split"]["validation"] != "images":
-        return []
+        return said
     return [
+        *said,
         "Validation images were drawn within groups: patients may be in training and validation at once, so the "
         "validation scores that chose the weights are optimistic. Test images are untouched by this."
     ]
