@@ -214,7 +214,13 @@ MEASURED = {
         "yes, to a fresh training of those settings",
         "tests/faults/test_other_times_and_settings.py",
     ),
-    "F14": said("a tuning trial is killed", "there is no tuning by Optuna yet"),
+    "F14": by_tests(
+        "tuning: workers killed at random moments, the journal cut at any byte, a full disk",
+        "the study goes on; no trial is lost, and none is made twice",
+        "yes, the same trials with the same values as undisturbed",
+        "tests/tune/test_trials.py",
+        "tests/tune/test_journal.py",
+    ),
     "F15": kills_of_stages,
     "F16": by_tests(
         "a clock that jumps by 400 days, other times of all files, a copy elsewhere",

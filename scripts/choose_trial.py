@@ -15,10 +15,9 @@ from histoloom.files import write_json, write_table
 from histoloom.prepared import read_table
 from histoloom.tune.choice import COLUMNS, IMPORTANCE_COLUMNS, best_of, ended, importances, table
 from histoloom.tune.gain import COLUMNS as GAIN_COLUMNS
-from histoloom.tune.gain import by_group, gain_rows, read_confusions
+from histoloom.tune.gain import gain_of
 from histoloom.tune.journal import opened
 from histoloom.tune.samplers import NAME
-from histoloom.tune.trials import confusions_of
 
 
 def main() -> None:
@@ -32,17 +31,9 @@ def main() -> None:
     write_table(arguments.table, [*COLUMNS, *names], table(trials, names))
     write_table(arguments.importances, IMPORTANCE_COLUMNS, list(importances(trials).items()))
     group_of = {row["name"]: row["group"] for row in read_table(arguments.folds)}
-
-    def side(number: int) -> tuple[int, np.ndarray]:
-        return number, by_group(confusions[number], group_of, groups)
-
-    wanted = {each.number for each in (found.best, found.default) if each}
-    confusions = {number: read_confusions(confusions_of(journal.parent, number)) for number in wanted}
-    groups = sorted({group_of[name] for name in confusions[found.best.number]})
-    default = side(found.default.number) if found.default else None
-    rng = np.random.default_rng(arguments.seed)
-    score = (arguments.metric, arguments.score_class)
-    rows = gain_rows(side(found.best.number), default, score, groups, arguments.bootstrap, rng)
+    default = found.default.number if found.default else None
+    score, rng = (arguments.metric, arguments.score_class), np.random.default_rng(arguments.seed)
+    rows = gain_of(found.best.number, default, journal.parent, group_of, score, arguments.bootstrap, rng)
     write_table(arguments.gain, GAIN_COLUMNS, rows)
     write_json(arguments.tuned, found.facts())
 
@@ -59,7 +50,7 @@ def journal_of(reports: list[Path]) -> Path:
 
 
 def parse() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, allow_abbrev=False)
     parser.add_argument("--worker", type=Path, nargs="+", required=True, metavar="JSON", help="reports of the workers")
     parser.add_argument("--trials", type=int, required=True, help="how many trials count, from the first on")
     parser.add_argument("--name", nargs="+", required=True, help="dotted names of the values that were sought")

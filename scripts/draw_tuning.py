@@ -19,7 +19,7 @@ def main() -> None:
 
 
 def parse() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, allow_abbrev=False)
     parser.add_argument("--trials", type=Path, required=True, metavar="CSV", help="all trials")
     parser.add_argument("--importances", type=Path, required=True, metavar="CSV", help="importance of each value")
     parser.add_argument("--gain", type=Path, required=True, metavar="CSV", help="best trial against the config's own")

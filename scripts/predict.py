@@ -2,7 +2,7 @@
 
 Of images: regions/<name>.png (class indices), nuclei/<name>.png (ids) and nuclei.csv, as the workflow writes them. Of
 each slide a folder with classes.ome.tif, regions.geojson.gz, nuclei.geojson.gz and areas.csv; killed and started again,
-it goes on where it was.
+it goes on where it was. Nothing that is there already is replaced, but results of the same slide.
 """
 
 import argparse
@@ -13,15 +13,16 @@ from pathlib import Path
 import torch
 from tqdm import tqdm
 
-from histoloom.errors import InputError, run
+from histoloom.errors import InputError, PlaceError, printable, run
 from histoloom.export.on_images import ImageModel, image_files, table_rows
-from histoloom.export.settings import MODEL, method_of, read_settings
-from histoloom.export.slide_commands import slide_commands
-from histoloom.files import atomic_folder, sha256, write_table
+from histoloom.export.places import require_room_for_images, require_room_for_slide
+from histoloom.export.settings import read_settings, thresholds_of
+from histoloom.export.slide_commands import prediction_code, slide_commands
+from histoloom.files import write_table
+from histoloom.findings import listed
 from histoloom.formats.images import read_image, write_image, write_instances
 from histoloom.memory import keep_freed_memory, lack_of_memory_told
 from histoloom.predict.engine.flags import memory_advice
-from histoloom.study.workflow import fingerprint
 
 SCRIPTS = Path(__file__).resolve().parent
 COLUMNS = ("name", "id", "class", "row", "column", "area_px", "mean_probability")
@@ -29,7 +30,10 @@ COLUMNS = ("name", "id", "class", "row", "column", "area_px", "mean_probability"
 
 def main() -> None:
     args = parse()
+    for slide in args.slides:
+        require_room_for_slide(args.results / slide.stem)
     if args.images:
+        require_room_for_images(args.results)
         predict_images(args)
     for slide in args.slides:
         predict_slide(args, slide)
@@ -38,26 +42,38 @@ def main() -> None:
 def predict_images(args: argparse.Namespace) -> None:
     keep_freed_memory()
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    files, model, table = image_files(args.images), ImageModel(args.export, device, args.mpp), []
-    with (
-        lack_of_memory_told(*memory_advice(model.engine.card, model.settings.engine)),
-        atomic_folder(args.results / "regions") as regions_folder,
-        atomic_folder(args.results / "nuclei") as nuclei_folder,
-    ):
+    files, model, table, refused = image_files(args.images), ImageModel(args.export, device, args.mpp), [], []
+    with lack_of_memory_told(*memory_advice(model.engine.card, model.settings.engine)):
         for path in tqdm(files, desc="predict", unit="image", disable=None):
-            found = model.find(read_image(path), path.name)
-            if found.not_normalised:
-                print(f"warning: {path}: keeps its own stain: {found.not_normalised}", file=sys.stderr)
-            write_image(regions_folder / f"{path.stem}.png", found.classes)
-            write_instances(nuclei_folder / f"{path.stem}.png", found.ids)
-            table += table_rows(path.stem, found.nuclei, model.classes)
-    write_table(args.results / "nuclei.csv", COLUMNS, table)
+            try:
+                table += predicted_rows(model, path, args.results)
+            except PlaceError:
+                raise
+            except InputError as error:  # one image must not cost the others theirs
+                refused.append(path.name)
+                print(f"error: {printable(str(error))}", file=sys.stderr)
+    if len(refused) < len(files):
+        write_table(args.results / "nuclei.csv", COLUMNS, table)
+    if refused:
+        raise InputError(
+            f"--images: {len(refused)} of {len(files)} could not be predicted ({listed(refused)}), as said above; "
+            "expected images that can; results of the others are written: mend these, and give them alone with "
+            "another --results"
+        )
+
+
+def predicted_rows(model: ImageModel, path: Path, results: Path) -> list[tuple[object, ...]]:
+    found = model.find(read_image(path))
+    if found.not_normalised:
+        print(f"warning: {path}: keeps its own stain: {found.not_normalised}", file=sys.stderr)
+    write_instances(results / "nuclei" / f"{path.stem}.png", found.ids)  # first: it refuses more nuclei than PNG holds
+    write_image(results / "regions" / f"{path.stem}.png", found.classes)
+    return list(table_rows(path.stem, found.nuclei, model.classes))
 
 
 def predict_slide(args: argparse.Namespace, slide: Path) -> None:
     settings, results = read_settings(args.export), args.results / slide.stem
-    code = fingerprint(Path("predict_slide.py")) + sha256(args.export / MODEL)[:12]
-    method = method_of(args.export)
+    code, method = prediction_code(args.export), thresholds_of(args.export).method
     for script, words in slide_commands(args.export, settings, method, slide, results, args.mpp, code):
         ended = subprocess.run([sys.executable, str(SCRIPTS / f"{script}.py"), *words], check=False)
         if ended.returncode:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from histoloom.arguments import pair
 from histoloom.class_names import ALL, FOREGROUND, MEAN, check_classes
 from histoloom.errors import InputError, run
 from histoloom.evaluate.counting.facts import FACTS, NUCLEI, SIZES
@@ -64,7 +65,7 @@ def write_scores(
             resampling,
             skipped,
             diverged.get(part.architecture, ()),
-            args.remark,
+            [*args.remark, *(text for name, text in args.model_remark if name == part.architecture)],
         )
     )
     published = published_rows(
@@ -126,6 +127,7 @@ def parse() -> argparse.Namespace:
     add("--published", nargs="*", default=[], help="Figures of papers, each a dict as text.")
     add("--bootstrap", type=int, required=True, help="Number of resamples for the intervals.")
     add("--remark", nargs="*", default=[], help="What to read every score with, added to its definition.")
+    add("--model-remark", nargs="*", type=pair, default=[], help="The same of one architecture, name=text.")
     add("--seed", type=int, required=True, help="Seed of the resampling.")
     add("--scores", type=Path, required=True, help="CSV of each image's scores to write.")
     add("--summary", type=Path, required=True, help="CSV of means and intervals to write.")

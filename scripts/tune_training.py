@@ -59,7 +59,9 @@ def tell(message: str) -> None:
 
 
 def parse() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
+    )
     parser.add_argument("--trials", type=int, required=True, help="Trials of all workers, in all.")
     parser.add_argument("--worker", type=int, required=True, help="Number of this worker, from 0.")
     parser.add_argument("--workers", type=int, required=True, help="Workers that share the trials.")

@@ -11,6 +11,7 @@ import yaml
 from histoloom.errors import InputError, run
 from histoloom.evaluate.direction import has_better_side, is_lower_better
 from histoloom.files import write_text
+from histoloom.findings import Finding
 from histoloom.prepare.duplicates.findings import shared_images
 from histoloom.prepared import read_description, read_table
 from histoloom.report.front.costs import cost_of
@@ -67,6 +68,7 @@ def read_section(place: int, arguments: argparse.Namespace, config: dict[str, An
     indexes = under(arguments.indexes, name, -3)
     tables = [*under(arguments.findings, name, -3), *under(arguments.findings, name, -4)]
     findings = [row for table in tables for row in read_table(table)]
+    findings += [asdict(tuned_once(model)) for model in arguments.tuned_once if model.startswith(f"{name}/")]
     return section(
         description,
         [score_of(row) for row in summary],
@@ -110,6 +112,15 @@ def shared_pictures(dataset: str, duplicates: Sequence[Path]) -> list[dict[str, 
     return [asdict(finding) for finding in found]
 
 
+def tuned_once(model: str) -> Finding:
+    return Finding(
+        "warning",
+        "tuned_once",
+        model.rpartition("/")[2],
+        "values were sought in fold 0 for all folds (tune.folds: first), so on images that test others; it flatters",
+    )
+
+
 def warnings_of(dataset: Mapping[str, Any]) -> list[str]:
     said = [f"Every score of this dataset is {dataset['remark']}."] if "remark" in dataset else []
     if dataset["split"]["validation"] != "images":
@@ -117,7 +128,7 @@ def warnings_of(dataset: Mapping[str, Any]) -> list[str]:
     return [
         *said,
         "Validation images were drawn within groups: patients may be in training and validation at once, so the "
-        "validation scores that chose the weights are optimistic. Test images are untouched by this."
+        "validation scores that chose the weights are optimistic. Test images are untouched by this.",
     ]
 
 
@@ -137,6 +148,7 @@ def parse() -> argparse.Namespace:
     add("--duplicates", **any_number, metavar="CSV", help="pictures that datasets share")
     add("--datasets", **some, metavar="JSON", help="dataset.json of each dataset")
     add("--indexes", **any_number, metavar="CSV", help="<dataset>/prepared/index.csv, for digests")
+    add("--tuned-once", nargs="*", default=[], metavar="NAME", help="dataset/model whose values fold 0 chose for all")
     add("--metric", required=True, metavar="NAME", help="headline metric; it must grow with quality")
     add("--class", dest="class_name", required=True, metavar="NAME", help="class of the headline metric")
     add("--config", type=Path, required=True, metavar="YAML", help="the resolved config, shown as it is")

@@ -4,14 +4,16 @@ A marked pixel has the value PSEUDO + class, so that no reader can take it for o
 knows nothing of marks it is an unknown class, which is refused.
 """
 
+from typing import Any
+
 import numpy as np
 from jaxtyping import Bool, Int64, Real, UInt8
 
 from histoloom.sample import IGNORE, PSEUDO
 
 
-def is_marked(mask: UInt8[np.ndarray, "*shape"]) -> Bool[np.ndarray, "*shape"]:
-    """Which pixels a rule accepted.
+def is_marked(mask: UInt8[Any, "*shape"]) -> Bool[Any, "*shape"]:
+    """Which pixels a rule accepted, of an array of numpy or of torch.
 
     >>> is_marked(np.array([0, 126, 128, 130, 255], np.uint8))
     array([False, False,  True,  True, False])

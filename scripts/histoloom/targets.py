@@ -3,8 +3,9 @@
 from dataclasses import dataclass, replace
 
 import torch
-from jaxtyping import Bool, Float, Float32, UInt8
+from jaxtyping import Float, Float32, UInt8
 
+from histoloom.marks import is_marked
 from histoloom.sample import IGNORE, PSEUDO
 
 MAPS = 2  # horizontal and vertical distance of a pixel from its nucleus' centre, each -1 to 1
@@ -87,7 +88,7 @@ class Target:
         if not pseudo_weight:
             truth, annotated = (masks[:, None] == classes).float(), (masks != IGNORE)[:, None].float()
             return cls(truth, annotated, class_weights, smoothing, maps, distances)
-        marked, drawn = _is_marked(masks)[:, None], (masks < PSEUDO)[:, None].float()
+        marked, drawn = is_marked(masks)[:, None], (masks < PSEUDO)[:, None].float()
         truth = ((masks - PSEUDO * marked[:, 0])[:, None] == classes).float()
         return cls(truth, drawn + pseudo_weight * marked, class_weights, smoothing, maps, distances, drawn)
 
@@ -146,8 +147,4 @@ def counted_pixels(
     """How many pixels of a batch are annotated; of those that a model labelled each counts `pseudo_weight`."""
     if not pseudo_weight:
         return (masks != IGNORE).sum().float()
-    return (masks < PSEUDO).sum().float() + pseudo_weight * _is_marked(masks).sum().float()
-
-
-def _is_marked(masks: UInt8[torch.Tensor, "images height width"]) -> Bool[torch.Tensor, "images height width"]:
-    return (masks >= PSEUDO) & (masks != IGNORE)
+    return (masks < PSEUDO).sum().float() + pseudo_weight * is_marked(masks).sum().float()

@@ -94,6 +94,9 @@ VARYING = (  # each with a reason of its own, by which the table groups them
     Varying(
         "results/*/state/*/checkpoint-*.pt", "the same in checkpoints, and so the digests in their names", checkpoint
     ),
+    Varying("results/*/tuning/trials.csv", "the seconds of each trial", table),
+    Varying("results/*/figures/tuning_*.html", "the same as a page", table_page),
+    Varying("results/*/tuning/state/*/journal.log*", "all of Optuna's journal, whose lines have dates", nothing),
     Varying("results/*/cost.json", "seconds and memory of predicting", values),
     Varying("results/*/costs.csv", "their means", table),
     Varying("results/*/tables/costs.parquet", "their means, as Parquet", parquet),

@@ -153,7 +153,7 @@ def test_the_best_fold_leaves_with_its_own_thresholds_and_papers(study):
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
-        ({"engine": {"overlap": "4"}}, r"predict.json: engine.overlap is '4'; expected int"),
+        ({"engine": {"overlap": "4"}}, r"predict.json: engine.overlap is '4'; expected one of 1, 4, 9, 16"),
         ({"engine": {"tta": 1}}, r"engine.tta is 1; expected bool"),
         ({"engine": {"overlapp": 4}}, r"engine.overlapp is 4; expected one of overlap, window"),
         ({"slide": {"margin_px": None}}, r"slide.margin_px is None; expected int"),

@@ -6,7 +6,7 @@ import numpy as np
 
 from histoloom.report.figures.rounds import NOTE, RoundsRow, coloured, draw_rounds
 from histoloom.report.overlays import class_colours
-from histoloom.report.rounds_page import fold_rounds, rounds_page
+from histoloom.report.rounds_page import fold_rounds, rounds_page, spread
 from histoloom.rounds.drift import DRIFT_COLUMNS
 from histoloom.sample import IGNORE
 
@@ -20,29 +20,40 @@ def drift(name: str, *counts: int, iou: str) -> dict[str, str]:
 DRIFTS = {
     1: [drift("background", 9, 9, 9, 50, 40, 40, 0, 0, iou="1.0"), drift("a<b>", 2, 1, 1, 9, 8, 6, 2, 1, iou="0.5")]
 }
+HISTORIES = {0: [{"steps": "5"}, {"steps": "5"}], 1: [{"steps": "8"}, {"steps": "8"}, {"steps": "2"}]}
 VERDICT = {"round": 1, "scores": [None, 0.25], "best": 1, "goes_on": False, "reason": "enough"}
 
 
 def test_a_rounds_changes_are_summed_over_classes_and_its_agreement_is_their_mean():
-    first, second = fold_rounds("0", VERDICT, DRIFTS).lines
+    first, second = fold_rounds("0", VERDICT, DRIFTS, HISTORIES).lines
     assert (first.is_kept, first.score, first.agreement, set(first.changes.values())) == (False, None, None, {0})
     assert second.changes == {"accepted": 48, "added": 46, "changed": 2, "withdrawn": 1}
     assert (second.is_kept, second.agreement) == (True, 0.75)
 
 
+def test_a_rounds_steps_are_those_of_its_first_epoch_and_of_all_of_them():
+    assert [line.steps for line in fold_rounds("0", VERDICT, DRIFTS, HISTORIES).lines] == [(5, 10), (8, 18)]
+
+
+def test_pictures_are_taken_at_even_distances():
+    assert spread("abcdefg", 3) == ["a", "d", "g"]
+    assert spread("ab", 3) == ["a", "b"]
+    assert spread("abc", 1) == ["a"]
+
+
 def test_a_class_that_nobody_drew_has_no_part_in_the_agreement():
     rows = [drift("background", 9, 9, 9, 50, 40, 40, 0, 0, iou="1.0"), drift("b", 0, 1, 0, 9, 8, 6, 2, 1, iou="")]
-    assert fold_rounds("0", VERDICT, {1: rows}).lines[1].agreement == 1.0
+    assert fold_rounds("0", VERDICT, {1: rows}, HISTORIES).lines[1].agreement == 1.0
 
 
 def test_the_page_says_what_accepted_pixels_are_and_escapes_names():
-    folds = [fold_rounds("0", VERDICT, DRIFTS)]
+    folds = [fold_rounds("0", VERDICT, DRIFTS, HISTORIES)]
     page = " ".join(rounds_page(TEMPLATE, "x on y", [("confidence", "0.9")], folds, b"png", "alt").split())
     assert "Accepted pixels come from models and are not truth." in page
     assert "were never used to choose a round, an epoch or a model" in page
     assert "Ended after round 1: enough." in page
     assert '<th scope="row">0</th><td>undefined</td>' in page
-    assert '<tr class="kept"><th scope="row">1, kept</th><td>0.2500</td><td>48</td>' in page
+    assert '<tr class="kept"><th scope="row">1, kept</th><td>0.2500</td><td>8</td><td>18</td><td>48</td>' in page
     assert "a&lt;b&gt;" in page
     assert "a<b>" not in page
 

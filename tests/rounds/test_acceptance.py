@@ -1,5 +1,7 @@
 """Which pixels become semi-ground truth, by hand on masks of a few pixels and by geometry on larger ones."""
 
+import tracemalloc
+from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -9,7 +11,7 @@ from hypothesis import strategies as st
 
 from histoloom.errors import InputError
 from histoloom.marks import is_marked, unmarked
-from histoloom.rounds.acceptance import Rule, accepted, distance_to_drawn, judged
+from histoloom.rounds.acceptance import Census, Rule, distance_to_drawn, judged, marked, refuse_many_classes
 from histoloom.sample import IGNORE, PSEUDO
 
 ANYTHING = Rule(smoothing_px=0.0, confidence=0.0, agreement=0.01, distance_px=0.0, class_share=1.0)
@@ -23,6 +25,15 @@ def of_foreground(values) -> np.ndarray:
 
 def nothing_drawn(*shape: int) -> np.ndarray:
     return np.full(shape, IGNORE, np.uint8)
+
+
+def accepted(images, class_count: int, rule: Rule) -> list[np.ndarray]:
+    """The masks of some images, each given as (maps of its models, what people drew), as a round makes them."""
+    judgements, census = [judged(maps, drawn, rule) for maps, drawn in images], Census(class_count)
+    for judgement, (_, drawn) in zip(judgements, images, strict=True):
+        census.count(judgement, drawn)
+    caps = census.caps(rule.class_share)
+    return [marked(judgement, drawn, caps) for judgement, (_, drawn) in zip(judgements, images, strict=True)]
 
 
 def one(probabilities, drawn, **values) -> list[list[int]]:
@@ -138,4 +149,27 @@ def test_marks_are_taken_off_again():
 
 def test_more_classes_than_marks_are_refused():
     with pytest.raises(InputError, match="128 classes; expected at most 127"):
-        accepted([], 128, ANYTHING)
+        refuse_many_classes(128)
+    refuse_many_classes(127)
+
+
+def largest_memory(models: int) -> int:
+    """Bytes that judging 300 x 300 px of four classes takes at most, with maps that are made as they are asked for."""
+
+    def maps() -> Iterator[np.ndarray]:
+        for seed in range(models):
+            yield np.random.default_rng(seed).integers(0, 256, (300, 300, 4), np.uint8)
+
+    drawn = nothing_drawn(300, 300)
+    judged(maps(), drawn, replace(ANYTHING, smoothing_px=1.0))  # what is loaded but once
+    tracemalloc.start()
+    try:
+        judged(maps(), drawn, replace(ANYTHING, smoothing_px=1.0))
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+def test_of_each_further_model_a_byte_a_pixel_is_kept():
+    # Its map alone would be 4 bytes a pixel, and 16 as probabilities.
+    assert (largest_memory(12) - largest_memory(4)) / (8 * 300 * 300) == pytest.approx(1, abs=0.1)

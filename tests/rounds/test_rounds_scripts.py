@@ -11,6 +11,7 @@ from histoloom.files import write_json, write_table
 from histoloom.formats.arrays import save_array
 from histoloom.formats.images import read_mask, write_image
 from histoloom.marks import is_marked, unmarked
+from histoloom.prepare.duplicates.pairs import DUPLICATE_COLUMNS
 from histoloom.prepared import INDEX_COLUMNS, read_table
 from histoloom.sample import IGNORE
 from histoloom.split.tiles import TileStore
@@ -37,15 +38,17 @@ def root(tmp_path_factory):
         write_image(root / "masks" / f"{name}.png", strokes)
         save_array(root / "known" / f"{name}.npy", np.stack([255 * (1 - truth), 255 * truth], 2).astype(np.uint8))
         row = dict.fromkeys(INDEX_COLUMNS, "") | {"name": name, "image": f"images/{name}.png", "height": SIDE}
-        rows.append(row | {"mask": f"masks/{name}.png", "width": SIDE, "group": PATIENTS[number]})
+        rows.append(
+            row | {"sha256": f"sha-{name}", "mask": f"masks/{name}.png", "width": SIDE, "group": PATIENTS[number]}
+        )
         measures.append((name, *((strokes == index).sum() for index in (0, 1))))
     write_table(root / "index.csv", INDEX_COLUMNS, rows)
     write_table(root / "measures.csv", ("name", "pixels_0", "pixels_1"), measures)
     members = [(0, part, name, name[0]) for part, names in PARTS.items() for name in names]
     write_table(root / "folds.csv", ("fold", "part", "name", "group"), members)
-    ran(root, "divide_training", "--index", "index.csv", "--dataset", "dataset.json", "--measures", "measures.csv",
-        "--folds", "folds.csv", "--fold", "0", "--parts", "3", "--draws", "2", "--stratify", "classes", "--seed", "0",
-        "--table", "parts.csv")  # fmt: skip
+    write_table(root / "duplicates.csv", DUPLICATE_COLUMNS, [])
+    write_table(root / "near.csv", DUPLICATE_COLUMNS, [("discs", NAMES[0], "discs", NAMES[2], "near", 3, "none")])
+    divide(root, "duplicates.csv", "parts.csv")
     accept(root, "round1")
     return root
 
@@ -54,6 +57,26 @@ def ran(root, script: str, *words: str) -> None:
     # What has a suffix or a folder is a path, and so is the folder of predictions.
     places = [str(root / word) if re.match(r"[a-z]\w*[./]|known", word) else word for word in words]
     assert outcome([f"scripts/{script}.py", *places]) == "done"
+
+
+def divide(root, duplicates: str, table: str, parts: int = 3, near: str = "stop") -> None:
+    ran(root, "divide_training", "--index", "index.csv", "--dataset", "dataset.json", "--measures", "measures.csv",
+        "--duplicates", duplicates, "--near-duplicates", near, "--folds", "folds.csv", "--fold", "0", "--parts",
+        str(parts), "--draws", "2", "--stratify", "classes", "--seed", "0", "--table", table)  # fmt: skip
+
+
+def test_near_duplicates_are_twins_unless_somebody_looked_and_let_them_pass(root):
+    # Three groups for three parts, one of them joined to another: too few, so single pictures are dealt.
+    dealt_by = {}
+    for near in ("stop", "join", "warn"):
+        divide(root, "near.csv", f"{near}.csv", near=near)
+        table = read_table(root / f"{near}.csv")
+        dealt_by[near] = {row["dealt_by"] for row in table}
+        if near != "warn":
+            twins = [[row["fold"] for row in table if (row["part"], row["name"]) == ("test", name)]
+                     for name in (NAMES[0], NAMES[2])]  # fmt: skip
+            assert twins[0] == twins[1]
+    assert dealt_by == {"stop": {"image"}, "join": {"image"}, "warn": {"group"}}
 
 
 def accept(root, to: str, *before: str, rule: list[str] = RULE) -> None:
@@ -115,21 +138,24 @@ def test_tiles_of_a_round_have_accepted_pixels_in_training_images_and_peoples_pi
 
 
 def test_a_verdict_counts_the_rounds_and_the_page_shows_them(root):
-    for number, score in enumerate((0.5, 0.7)):
-        row = dict.fromkeys(HISTORY, 0) | {"epoch": 1, "val_score": score, "best": 1, "ended": "finished"}
-        write_table(root / f"history{number}.csv", HISTORY, [row])
+    histories = [f"fold0/rounds/round{number}/history.csv" for number in (0, 1)]
+    for path, score, steps in zip(histories, (0.5, 0.7), (3, 1200), strict=True):
+        row = dict.fromkeys(HISTORY, 0) | {"val_score": score, "best": 1, "steps": steps}
+        (root / path).parent.mkdir(parents=True)
+        write_table(root / path, HISTORY, [row | {"epoch": epoch} for epoch in (1, 2)])
     place = root / "fold0" / "rounds" / "round1"
-    place.mkdir(parents=True)
     shutil.copy(root / "round1" / "drift.csv", place)
-    ran(root, "judge_round", "--history", "history0.csv", "history1.csv", "--count", "1", "--patience", "1",
+    ran(root, "judge_round", "--history", *histories, "--count", "1", "--patience", "1",
         "--verdict", "fold0/rounds/round1/verdict.json")  # fmt: skip
     told = json.loads((place / "verdict.json").read_text())
     assert (told["round"], told["scores"], told["best"], told["goes_on"]) == (1, [0.5, 0.7], 1, False)
     ran(root, "write_rounds_page", "--architecture", "tiny", "--index", "index.csv", "--dataset", "dataset.json",
         "--verdict", "fold0/rounds/round1/verdict.json", "--drift", "fold0/rounds/round1/drift.csv",
-        "--round-masks", "round1/masks", *RULE, "--parts", "3", "--draws", "2", "--weight", "0.5", "--examples", "2",
+        "--history", *histories, "--round-masks", "round1/masks", *RULE, "--parts", "3", "--draws", "2",
+        "--weight", "0.5", "--examples", "2",
         "--figure", "rounds.png", "--html", "rounds.html")  # fmt: skip
     page = " ".join((root / "rounds.html").read_text().split())
     assert "were never used to choose a round, an epoch or a model" in page
-    assert '<tr class="kept"><th scope="row">1, kept</th><td>0.7000</td>' in page
+    assert '<tr class="kept"><th scope="row">1, kept</th><td>0.7000</td><td>1,200</td><td>2,400</td>' in page
+    assert '<th scope="row">0</th><td>0.5000</td><td>3</td><td>6</td>' in page
     assert "all rounds that rounds.count allows were done" in page

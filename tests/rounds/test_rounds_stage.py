@@ -117,6 +117,10 @@ def test_the_page_tells_of_as_many_rounds_as_each_fold_had(rounds, tmp_path):
     assert rounds.drifts(wildcards()) == [
         f"{FOLD}/round1/drift.csv", f"{other}/round1/drift.csv", f"{other}/round2/drift.csv"
     ]  # fmt: skip
+    assert rounds.shown_histories(wildcards()) == [
+        *(f"{FOLD}/round{number}/history.csv" for number in (0, 1)),
+        *(f"{other}/round{number}/history.csv" for number in (0, 1, 2)),
+    ]
     assert rounds.shown_masks(wildcards()) == [f"{FOLD}/round1/masks"]
     assert [Path(path).name for path in rounds.last_verdicts(wildcards())] == ["fold0-round1.json", "fold1-round2.json"]
 
@@ -126,6 +130,7 @@ def test_the_page_tells_of_as_many_rounds_as_each_fold_had(rounds, tmp_path):
     [
         ("judge_round", "patience", "datasets.sparse.rounds.patience"),
         ("train_round", "patience", "train.patience"),
+        ("divide_training", "near_duplicates", "split.near_duplicates"),
         ("train_part", "pseudo_weight", "datasets.sparse.rounds.weight"),
         ("accept_pixels", "confidence", "rounds.confidence"),
         ("predict_part", "batch_size", "predict.batch_size"),

@@ -22,6 +22,8 @@ def main() -> None:
     flags = dict(zip(sys.argv[1::2], sys.argv[2::2], strict=False))
     rate, scores = float(flags["--learning-rate"]), Path(flags["--scores"])
     (scores.parent / "starts").open("a").write("x")
+    if "OVER" in os.environ:
+        return
     if rate == NO_MEMORY:
         raise InputError("out of memory: unet with train.batch_size 64;\nexpected a step that fits")
     if rate == NO_ROOM:

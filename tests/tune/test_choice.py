@@ -5,8 +5,8 @@ import pytest
 
 from histoloom.errors import InputError
 from histoloom.tune.choice import best_of, ended, importances, table
-from histoloom.tune.gain import by_group, gain_rows
-from histoloom.tune.trials import Search
+from histoloom.tune.gain import by_group, gain_of, gain_rows
+from histoloom.tune.trials import Search, confusions_of
 from tests.tune.fake_study import EPOCHS, SEARCHES, SPACE, opened, run_study
 
 DICE = ("dice", "foreground")
@@ -101,3 +101,18 @@ def test_images_of_one_group_are_added():
     images = {"one": confusion(1, 2), "two": confusion(3, 4), "three": confusion(5, 6)}
     found = by_group(images, {"one": "a", "two": "b", "three": "a"}, ["a", "b"])
     assert found.tolist() == [[[200, 0], [8, 6]], [[100, 0], [4, 3]]]
+
+
+def test_the_gain_of_two_trials_is_read_from_what_the_study_has_kept(tmp_path):
+    confusions_of(tmp_path, 0).parent.mkdir()
+    for number, hit in ((0, 5), (3, 8)):
+        pooled = np.stack([confusion(hit, 10 - hit)] * 2)
+        np.savez(confusions_of(tmp_path, number), images=np.array(["one", "two"]), confusion=pooled)
+    group_of, rest = {"one": "a", "two": "b", "of training": "c"}, (DICE, 20, np.random.default_rng(0))
+    rows = gain_of(3, 0, tmp_path, group_of, *rest)
+    assert [(row["what"], row["trial"], row["groups"]) for row in rows] == [
+        ("best", 3, 2), ("default", 0, 2), ("difference", 3, 2),
+    ]  # fmt: skip
+    assert [row["score"] for row in rows] == pytest.approx([16 / 18, 10 / 15, 16 / 18 - 10 / 15])
+    assert [row["what"] for row in gain_of(3, None, tmp_path, group_of, *rest)] == ["best"]
+    assert [row["score"] for row in gain_of(0, 0, tmp_path, group_of, *rest)] == pytest.approx([10 / 15, 10 / 15, 0])

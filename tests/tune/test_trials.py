@@ -5,10 +5,13 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 
+from histoloom.tune import trials as module
+from histoloom.tune.samplers import drawn
 from histoloom.tune.space import read_space
 from histoloom.tune.trials import Search, Trials
 from tests.train.training_case import ROOT, environment_with
@@ -70,6 +73,25 @@ def test_a_value_that_the_config_leaves_open_is_left_open_in_the_first_trial(tmp
     assert first.values == {}
     trials.fail(first, "diverged in epoch 1", 1.0)
     assert set(trials.begin(0, 2).values) == {"train.optimiser_options.eps"}
+
+
+def test_a_worker_gets_the_trial_that_it_began_even_where_another_began_one_meanwhile(tmp_path, monkeypatch):
+    # As where it stood still for so long that the other took the lock.
+    mine, other = (opened(tmp_path, SEARCHES["random"]) for _ in range(2))
+    monkeypatch.setattr(module, "held", lambda _: nullcontext())
+    mine.begin(0, 9)
+    others = []
+
+    def meanwhile(*words):
+        monkeypatch.setattr(module, "drawn", drawn)
+        others.append(other.begin(1, 9))
+        return drawn(*words)
+
+    monkeypatch.setattr(module, "drawn", meanwhile)
+    begun = mine.begin(0, 9)
+    assert (others[0].number, begun.number) == (1, 2)
+    assert begun.storage_id != others[0].storage_id
+    assert [each.user_attrs["worker"] for each in mine.all()] == [0, 1, 0]
 
 
 def test_a_score_that_is_no_number_is_not_noted(tmp_path):

@@ -6,6 +6,8 @@ import subprocess
 import sys
 import time
 
+import pytest
+
 from tests.scripts_run import outcome
 from tests.train.training_case import ROOT, environment_with
 
@@ -67,3 +69,10 @@ def test_a_worker_killed_and_asked_to_stop_finds_what_an_undisturbed_one_does(tm
     assert found["default_score"] == 0.15  # 0.5 * 3 / 10
     assert found["score"] >= found["default_score"]
     assert found["score"] == found["values"]["train.learning_rate"] * 3 / 10
+
+
+@pytest.mark.parametrize("name", ["tune_training", "choose_trial", "draw_tuning"])
+def test_no_flag_may_be_cut_short(name, capsys):
+    assert outcome([str(ROOT / "scripts" / f"{name}.py"), "--trial", "3"]) == "2"
+    missing = capsys.readouterr().err.rpartition("required: ")[2]
+    assert "--trials" in missing

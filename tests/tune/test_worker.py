@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from histoloom.errors import HeldError, InputError, StoppedError
+from histoloom.train.scores import write_scores
 from histoloom.tune.space import own_values, read_space
 from histoloom.tune.trials import Search, Trials, confusions_of
 from histoloom.tune.worker import KILLS, Maker, clear_ended, make_trials
@@ -110,6 +111,37 @@ def test_a_trial_that_lags_behind_is_ended_though_its_training_would_go_on(tmp_p
     assert rows == [("COMPLETE", pytest.approx(0.27), ""), ("PRUNED", pytest.approx(0.01), "behind in epoch 1")]
     assert not (tmp_path / "trial1").exists()
     assert not confusions_of(tmp_path, 1).exists()
+
+
+def leave_scores(worker: Worker, scores: list[float]) -> None:
+    """Begin trial 1, and leave what a training of it told before its worker was killed."""
+    worker.run(1)
+    trial = worker.trials.begin(0, 2)
+    rows = [
+        {"epoch": epoch, "val_score": score, "seconds": 1.0, "best": 1, "ended": ""}
+        for epoch, score in enumerate(scores, 1)
+    ]
+    (worker.folder / "trial1").mkdir()
+    write_scores(worker.folder / "trial1" / "scores.json", rows, ["a"], np.ones((1, 2, 2), np.int64))
+    for row in rows:
+        worker.trials.report(trial, row["epoch"], row["val_score"])
+
+
+def test_scores_of_a_training_that_was_begun_anew_take_the_place_of_those_before(tmp_path):
+    # By those before, it would be ended behind trial 0.
+    worker = Worker(tmp_path, 0.5, 0.9, pruner="median", pruner_options={"n_startup_trials": 1})
+    leave_scores(worker, [0.01, 0.02])
+    assert worker.run(2)[1] == ("COMPLETE", pytest.approx(0.27), "")
+    assert worker.trials.all()[1].intermediate_values == pytest.approx({1: 0.09, 2: 0.18, 3: 0.27})
+
+
+def test_a_training_that_was_over_before_its_worker_was_killed_counts_with_what_it_told(tmp_path, monkeypatch):
+    worker = Worker(tmp_path, 0.5, 0.9)
+    leave_scores(worker, [0.3, 0.4])
+    monkeypatch.setenv("OVER", "1")
+    assert worker.run(2)[1] == ("COMPLETE", 0.4, "")
+    with np.load(confusions_of(tmp_path, 1)) as file:
+        assert file["images"].tolist() == ["a"]
 
 
 def test_a_worker_that_is_asked_to_stop_has_its_training_stop_and_goes_on_when_started_again(tmp_path, monkeypatch):

@@ -12,6 +12,7 @@ rule divide_training:
         index="results/{dataset}/prepared/index.csv",
         description="results/{dataset}/prepared/dataset.json",
         measures=ancient("results/{dataset}/inspection/images.csv"),
+        duplicates="results/{dataset}/inspection/duplicates.csv",
         folds="results/{dataset}/folds.csv",
     output:
         parts="results/{dataset}/{architecture}/fold{fold}/rounds/parts.csv",
@@ -31,6 +32,7 @@ rule divide_training:
             --index {input.index:q} \
             --dataset {input.description:q} \
             --measures {input.measures:q} \
+            --duplicates {input.duplicates:q} \
             --folds {input.folds:q} \
             --fold {wildcards.fold:q} \
             {params.flags:q} \
@@ -267,6 +269,7 @@ rule write_rounds_page:
     input:
         verdicts=study.rounds.last_verdicts,
         drifts=study.rounds.drifts,
+        histories=study.rounds.shown_histories,
         round_masks=study.rounds.shown_masks,
         images="results/{dataset}/prepared/images",
         masks="results/{dataset}/prepared/masks",
@@ -300,6 +303,7 @@ rule write_rounds_page:
             --dataset {input.description:q} \
             --verdict {input.verdicts:q} \
             --drift {input.drifts:q} \
+            --history {input.histories:q} \
             --round-masks {input.round_masks:q} \
             {params.flags:q} \
             --figure {output.figure:q} \

@@ -4,6 +4,7 @@ Source: MONAI bundle specification (docs.monai.io/en/stable/mb_specification.htm
 torch.export, models/model.pt2: it has weights and steps in one file, and needs no code of ours beside it.
 """
 
+from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -182,11 +183,11 @@ def inference_config(source: Source) -> dict[str, Any]:
 def readme(source: Source) -> str:
     """How to run the bundle, then the model's card."""
     facts = facts_of(source)
-    resolution = f"{facts['mpp']} µm per pixel" if "mpp" in facts else "the resolution of the training images"
     stain = f"\nStain: {facts['stain_normalisation']}.\n" if "stain_normalisation" in facts else ""
     return f"""# {source.name}
 
-Takes RGB images of H&E at {resolution}, gives class maps: PNG files whose values are
+Takes RGB images of H&E, {_resolution(facts)}.
+Gives class maps: PNG files whose values are
 {", ".join(f"{number} {name}" for number, name in enumerate(source.outputs.classes))}.
 {stain}
 ```sh
@@ -198,3 +199,12 @@ Nuclei are not parted here: that is what histoloom's own scripts/predict.py does
 Licence of the data: {LICENCE}.
 
 {source.model_card}"""
+
+
+def _resolution(facts: Mapping[str, str]) -> str:
+    working, native = (f" of {facts[name]} µm per pixel" if name in facts else "" for name in ("mpp", "native_mpp"))
+    if (factor := facts["downsample"]) == "1":
+        return f"as the training images are{native} (downsample: 1)"
+    return f"""{working.removeprefix(" of ") or "a lower resolution"}: those of the training images' resolution{native},
+reduced by {factor}, each pixel the mean of {factor} x {factor} (downsample: {factor} native pixels along one input pixel).
+Reduce them first, the bundle does not. Resolution in the card below is that of native pixels"""

@@ -11,16 +11,16 @@ from jaxtyping import Int32, UInt8
 
 from histoloom import plugins
 from histoloom.errors import InputError
-from histoloom.export.settings import MODEL, REFERENCE, THRESHOLDS, method_of, read_settings
+from histoloom.export.settings import MODEL, REFERENCE, read_settings, thresholds_of
 from histoloom.formats.images import SUFFIXES
-from histoloom.networks import load_model
 from histoloom.predict.engine.engine import Engine
+from histoloom.predict.engine.ensemble import load_ensemble
 from histoloom.predict.inference import predict_image
 from histoloom.predict.postprocess import Nucleus, describe_nuclei, without_small
 from histoloom.predict.probabilities import quantised, quantised_maps
 from histoloom.predict.regions.class_map import class_regions
 from histoloom.predict.regions.settings import plan_regions
-from histoloom.predict.thresholds import KIND, read_thresholds
+from histoloom.predict.thresholds import KIND
 from histoloom.split.normalisation import normalised, read_reference
 
 SAME_MPP = 0.01  # share by which an image's µm per pixel may differ from the model's
@@ -47,12 +47,13 @@ class ImageModel:
 
         Raises InputError for a damaged folder, and for images of another resolution than the model's.
         """
-        network, card = load_model(export / MODEL)
+        networks, card = load_ensemble([export / MODEL])
         self.settings = read_settings(export)
-        self.engine = Engine([network], card, self.settings.engine, device)
-        self.thresholds = read_thresholds(export / THRESHOLDS, method_of(export))
+        self.engine = Engine(networks, card, self.settings.engine, device)
+        self.thresholds = thresholds_of(export)
         self.method = plugins.load(KIND, self.thresholds.method)
         self.mpp = _image_mpp(export, card, mpp)
+        self.plan = plan_regions(self.settings.regions, self.mpp, self.thresholds.min_area_px, "--images")
         self.normalise = _normaliser(export / REFERENCE)
 
     @property
@@ -60,8 +61,8 @@ class ImageModel:
         """The names of the classes, background first."""
         return self.engine.outputs.classes
 
-    def find(self, image: UInt8[np.ndarray, "height width 3"], name: str) -> Found:
-        """Regions and nuclei of one RGB image; `name` is used in messages."""
+    def find(self, image: UInt8[np.ndarray, "height width 3"]) -> Found:
+        """Regions and nuclei of one RGB image."""
         reason = ""
         if self.normalise is not None:
             outcome = normalised(image, self.normalise)
@@ -70,8 +71,7 @@ class ImageModel:
         probabilities = quantised(values)
         maps = None if maps is None else quantised_maps(maps)
         ids = without_small(self.method(probabilities, maps, **self.thresholds.options), self.thresholds.min_area_px)
-        plan = plan_regions(self.settings.regions, self.mpp, self.thresholds.min_area_px, name)
-        return Found(class_regions(probabilities, plan), ids, describe_nuclei(ids, probabilities), reason)
+        return Found(class_regions(probabilities, self.plan), ids, describe_nuclei(ids, probabilities), reason)
 
 
 def image_files(place: Path) -> list[Path]:

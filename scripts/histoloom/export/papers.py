@@ -42,15 +42,22 @@ def licence_of(source: Source) -> str:
 
 
 def facts_of(source: Source) -> dict[str, str]:
-    """What a program should know of the model, as texts; empty values are left out."""
-    card, outputs = source.card, source.outputs
+    """What a program should know of the model, as texts; empty values are left out.
+
+    "downsample" is native pixels along one input pixel, "mpp" the µm of an input pixel and "native_mpp" of a native
+    one, which is a pixel of the images as the dataset has them.
+    """
+    card, outputs, factor = source.card, source.outputs, source.card["downsample"]
+    reduced = f", reduced by {factor}: each pixel the mean of {factor} x {factor} native ones" if factor > 1 else ""
     stain = "as learnt: bring images to reference.npz of the weights' export first" if source.reference else ""
     facts = {
         "name": source.name,
         "classes": ",".join(outputs.classes),
-        "input": "float32 (batch, 3, height, width), RGB from 0 to 255, not scaled",
+        "input": "float32 (batch, 3, height, width), RGB from 0 to 255, not scaled to 0 to 1" + reduced,
         "output": "class probabilities that sum to one" + (", then instance maps" if outputs.has_maps else ""),
-        "mpp": "" if card.get("mpp") is None else str(card["mpp"]),  # of a pixel of the input
+        "downsample": str(factor),
+        "mpp": "" if card.get("mpp") is None else str(card["mpp"]),
+        "native_mpp": "" if card.get("mpp") is None else f"{card['mpp'] / factor:g}",
         "tile_px": str(card.get("tile_px", "")),
         "stain_normalisation": stain,
         "licence_of_data": licence_of(source),

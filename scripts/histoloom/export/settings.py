@@ -1,19 +1,59 @@
-"""predict.json of exported weights: how the study predicted and post-processed images, and how it would slides."""
+"""predict.json of exported weights: how the study predicted and post-processed images, and how it would slides.
+
+A folder of weights may come from a stranger, and what its files say becomes flags of other scripts: each value is a
+number, a truth value, or one of a few words, never a list and never a path.
+"""
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from histoloom import plugins
 from histoloom.errors import InputError
 from histoloom.files import write_json
+from histoloom.formats.whole import whole_text
+from histoloom.networks import PRECISIONS
 from histoloom.predict.engine.engine import EngineSettings
-from histoloom.predict.regions.settings import RegionSettings
+from histoloom.predict.engine.tiling import OVERLAPS, WINDOWS
+from histoloom.predict.regions.settings import KERNELS, UNITS, RegionSettings
+from histoloom.predict.thresholds import KIND, Thresholds, configured_options, read_thresholds
+from histoloom.slides.tissue import TissueSettings
 
 MODEL, SETTINGS, THRESHOLDS, REFERENCE = "model.safetensors", "predict.json", "postprocess.json", "reference.npz"
-GROUPS = ("engine", "regions", "slide_engine", "slide_regions", "tissue", "slide")
-SLIDE = {"margin_px": int, "outside": int, "simplify_um": int | float, "model_mpp": int | float}
+NAME = re.compile("[a-z0-9_]+/[a-z0-9_]+")
+LARGEST = 1e15  # of any number: far beyond every length and area, and what a float holds to the last unit
+
+
+@dataclass(frozen=True)
+class SlideSettings:
+    """The rest of section slides; outside: class of what is no tissue, 0 or 255; model_mpp: 0 as the card states."""
+
+    margin_px: int
+    outside: int
+    simplify_um: float
+    model_mpp: float
+
+
+GROUPS = {
+    "engine": EngineSettings,
+    "regions": RegionSettings,
+    "slide_engine": EngineSettings,
+    "slide_regions": RegionSettings,
+    "tissue": TissueSettings,
+    "slide": SlideSettings,
+}
+CHOICES = {
+    "overlap": OVERLAPS,
+    "window": WINDOWS,
+    "precision": ("auto", *PRECISIONS),
+    "kernel": KERNELS,
+    "unit": UNITS,
+    "outside": (0, 255),
+}
+EXPECTED = {bool: "bool: true or false", int: "int, 0 or more", float: "a number, 0 or more"}
 
 
 @dataclass(frozen=True)
@@ -21,16 +61,16 @@ class ExportedSettings:
     """What predict.json says.
 
     name: "dataset/architecture". engine, regions: of images. slide_engine, slide_regions: the same of slides, tissue:
-    how it is found, slide: the rest of section slides; as values of flags, which the slides' scripts check.
+    how it is found, slide: the rest of section slides.
     """
 
     name: str
     engine: EngineSettings
     regions: RegionSettings
-    slide_engine: dict[str, Any]
-    slide_regions: dict[str, Any]
-    tissue: dict[str, Any]
-    slide: dict[str, Any]
+    slide_engine: EngineSettings
+    slide_regions: RegionSettings
+    tissue: TissueSettings
+    slide: SlideSettings
 
 
 def write_settings(folder: Path, name: str, groups: Mapping[str, Mapping[str, Any]]) -> None:
@@ -39,45 +79,84 @@ def write_settings(folder: Path, name: str, groups: Mapping[str, Mapping[str, An
 
 
 def read_settings(folder: Path) -> ExportedSettings:
-    """Read predict.json; InputError where a value is missing, unknown, or of another type."""
+    """Read predict.json; InputError where a value is missing, unknown, of another type, or none of those it may be."""
     path = folder / SETTINGS
-    try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-        groups = {group: dict(values[group]) for group in GROUPS}
-        name = str(values["name"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InputError(
-            f"{path}: {type(error).__name__}: {error}; expected what export_weights.py wrote; give --export a folder "
-            "that it made, or export again"
-        ) from error
-    _check(path, "slide", groups["slide"], SLIDE)
-    engine = _built(path, "engine", EngineSettings, groups.pop("engine"))
-    regions = _built(path, "regions", RegionSettings, groups.pop("regions"))
-    return ExportedSettings(name, engine, regions, **groups)
+    values = _object(path)
+    name = values.get("name")
+    if not isinstance(name, str) or not NAME.fullmatch(name):
+        raise InputError(f"{path}: name is {_shown(name)}; expected dataset/architecture; mend it, or export again")
+    groups = {group: _built(path, group, kind, values.get(group)) for group, kind in GROUPS.items()}
+    return ExportedSettings(name, **groups)
 
 
-def method_of(folder: Path) -> str:
-    """The method of post-processing that postprocess.json is about; InputError for a damaged file."""
+def thresholds_of(folder: Path) -> Thresholds:
+    """Read postprocess.json; InputError for a damaged file, and for options that its method does not have."""
     path = folder / THRESHOLDS
+    method = _object(path).get("method")
+    if method not in plugins.names(KIND):
+        expected = f"one of {', '.join(plugins.names(KIND))}"
+        raise InputError(f"{path}: method is {_shown(method)}; expected {expected}; mend it, or export again")
+    found = read_thresholds(path, method)
+    if not isinstance(found.options, dict):
+        raise InputError(f"{path}: options is {_shown(found.options)}; expected an object; mend it, or export again")
+    _check(path, "", {"min_area_px": found.min_area_px}, {"min_area_px": int})
+    _told_of(path, configured_options, method, found.options, found.min_area_px)
+    return found
+
+
+def _object(path: Path) -> dict[str, Any]:
     try:
-        return str(json.loads(path.read_text(encoding="utf-8"))["method"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        values = json.loads(whole_text(path, "JSON that export_weights.py wrote"))
+        if not isinstance(values, dict):
+            raise ValueError(f"holds a {type(values).__name__}")
+    except (ValueError, RecursionError) as error:
+        reason = "it nests too deep" if isinstance(error, RecursionError) else error
         raise InputError(
-            f"{path}: {type(error).__name__}: {error}; expected what export_weights.py wrote; export again"
+            f"{path}: {reason}; expected a JSON object that export_weights.py wrote; give --export a folder that it "
+            "made, or export again"
         ) from error
+    return values
 
 
-def _built(path: Path, group: str, kind: type, values: Mapping[str, Any]) -> Any:
-    _check(path, group, values, {each.name: int | float if each.type is float else each.type for each in fields(kind)})
-    return kind(**values)
+def _built(path: Path, group: str, kind: type, values: Any) -> Any:
+    if not isinstance(values, dict):
+        raise InputError(f"{path}: {group} is {_shown(values)}; expected an object; mend the file, or export again")
+    _check(path, f"{group}.", values, {each.name: each.type for each in fields(kind)})
+    return _told_of(path, kind, **values)
 
 
-def _check(path: Path, group: str, values: Mapping[str, Any], kinds: Mapping[str, Any]) -> None:
+def _check(path: Path, group: str, values: Mapping[str, Any], kinds: Mapping[str, type]) -> None:
     for name in {**kinds, **values}:
-        expected = kinds.get(name)
-        value = values.get(name)
-        is_number = expected is not bool and isinstance(value, bool)
-        if expected is None or not isinstance(value, expected) or is_number:
-            found = f"is {value!r}" if name in values else "is missing"
-            wanted = getattr(expected, "__name__", expected) if expected else f"one of {', '.join(kinds)}"
-            raise InputError(f"{path}: {group}.{name} {found}; expected {wanted}; mend the file, or export again")
+        found = f"is {_shown(values[name])}" if name in values else "is missing"
+        if name not in kinds:
+            wanted = f"one of {', '.join(kinds)}"
+        elif name in CHOICES:
+            wanted = (
+                "" if _is_among(CHOICES[name], values.get(name)) else f"one of {', '.join(map(str, CHOICES[name]))}"
+            )
+        else:
+            wanted = "" if _is_a(kinds[name], values.get(name)) else EXPECTED[kinds[name]]
+        if wanted:
+            raise InputError(f"{path}: {group}{name} {found}; expected {wanted}; mend the file, or export again")
+
+
+def _is_a(kind: type, value: Any) -> bool:
+    assert kind in EXPECTED, f"{kind}: a text needs its CHOICES, since it becomes a flag of another script"
+    if kind is bool or isinstance(value, bool):
+        return kind is bool and isinstance(value, bool)
+    return isinstance(value, (int, float) if kind is float else kind) and 0 <= value <= LARGEST
+
+
+def _is_among(choices: tuple[Any, ...], value: Any) -> bool:
+    return type(value) is type(choices[0]) and value in choices  # 1 is True, and an overlap
+
+
+def _told_of(path: Path, function: Any, *values: Any, **named: Any) -> Any:
+    try:
+        return function(*values, **named)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
+
+
+def _shown(value: Any) -> str:
+    return f"{value!r:.80}"

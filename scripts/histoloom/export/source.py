@@ -8,8 +8,7 @@ from typing import Any
 from torch import nn
 
 from histoloom.errors import InputError
-from histoloom.networks import load_model
-from histoloom.predict.engine.ensemble import best_of
+from histoloom.predict.engine.ensemble import best_of, load_ensemble
 from histoloom.prepared import Description, read_description
 from histoloom.targets import Outputs
 
@@ -50,11 +49,12 @@ def add_source_flags(parser: argparse.ArgumentParser) -> None:
 def read_source(args: argparse.Namespace) -> Source:
     """The model with the best validation score among those of the flags.
 
-    Raises InputError for files that are no models, and for one of other classes than its dataset.
+    Raises InputError for files that are no models, or by which nothing can be predicted, and for one of other classes
+    than its dataset.
     """
     place = best_of(args.model)
     path = args.model[place]
-    network, card = load_model(path)
+    (network,), card = load_ensemble([path])
     description = read_description(args.dataset)
     if tuple(card["classes"]) != description.classes:
         raise InputError(

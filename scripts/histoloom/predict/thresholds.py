@@ -13,6 +13,7 @@ from jaxtyping import Float64
 
 from histoloom import plugins
 from histoloom.errors import InputError
+from histoloom.formats.whole import whole_text
 
 KIND = "postprocessors"
 AREAS = ("min_area_px", "min_marker_px")  # options that count pixels; others that end in _px are lengths
@@ -104,10 +105,11 @@ def untuned(method: str, configured: Mapping[str, Any], metric: str, reason: str
 
 
 def read_thresholds(path: Path, method: str) -> Thresholds:
-    """Read postprocess.json; InputError where it is missing, damaged or of another method."""
+    """Read postprocess.json; InputError where it is missing, damaged, too large or of another method."""
+    text = whole_text(path, "what tune_postprocess.py wrote")
     try:
-        thresholds = Thresholds(**json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError) as error:
+        thresholds = Thresholds(**json.loads(text))
+    except (ValueError, TypeError, RecursionError) as error:
         raise InputError(f"{path}: {error}; expected what tune_postprocess.py wrote; run it again") from error
     if thresholds.method != method:
         raise InputError(f"{path}: options of {thresholds.method}; expected those of {method}; run the workflow again")

@@ -6,6 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from histoloom.formats.images import read_image, read_mask
+from histoloom.prepared import IndexRow, read_table
+from histoloom.report.figures.rounds import RoundsRow
 from histoloom.report.rendering import render
 
 CHANGES = ("accepted", "added", "changed", "withdrawn")
@@ -15,11 +18,13 @@ CHANGES = ("accepted", "added", "changed", "withdrawn")
 class RoundLine:
     """One round of a fold: its score on people's held-out pixels, what changed, and its classes' rows of drift.csv.
 
-    agreement is the mean IoU over the classes that people drew, of models with people's pixels where left out.
+    agreement is the mean IoU over the classes that people drew, of models with people's pixels where left out. steps
+    are those of training: of its first epoch, and of all epochs.
     """
 
     number: int
     score: float | None
+    steps: tuple[int, int]
     is_kept: bool
     changes: dict[str, int]
     agreement: float | None
@@ -36,16 +41,48 @@ class FoldRounds:
 
 
 def fold_rounds(
-    fold: str, verdict: Mapping[str, object], drifts: Mapping[int, Sequence[Mapping[str, str]]]
+    fold: str,
+    verdict: Mapping[str, object],
+    drifts: Mapping[int, Sequence[Mapping[str, str]]],
+    histories: Mapping[int, Sequence[Mapping[str, str]]],
 ) -> FoldRounds:
-    """Of the last verdict.json of a fold and the rows of drift.csv by round; round 0 has none."""
+    """Of the last verdict.json of a fold and the rows of drift.csv, which round 0 lacks, and history.csv by round."""
     scores, best = verdict["scores"], verdict["best"]
     lines = [
-        RoundLine(number, score, number == best, _sums(drifts.get(number, ())), _agreement(drifts.get(number, ())),
-                  drifts.get(number, ()))
+        RoundLine(number, score, _steps(histories[number]), number == best, _sums(drifts.get(number, ())),
+                  _agreement(drifts.get(number, ())), drifts.get(number, ()))
         for number, score in enumerate(scores)
     ]  # fmt: skip
     return FoldRounds(fold, str(verdict["reason"]), lines)
+
+
+def fold_of(path: Path) -> str:
+    """The fold of a file in fold<k>/rounds/round<r>."""
+    return path.parents[2].name.removeprefix("fold")
+
+
+def by_round(tables: Sequence[Path]) -> dict[str, dict[int, list[dict[str, str]]]]:
+    """The rows of tables in fold<k>/rounds/round<r> by fold and round."""
+    found: dict[str, dict[int, list[dict[str, str]]]] = {}
+    for path in tables:
+        found.setdefault(fold_of(path), {})[int(path.parent.name.removeprefix("round"))] = read_table(path)
+    return found
+
+
+def spread(names: Sequence[str], count: int) -> list[str]:
+    """`count` of some names at even distances, the first and the last among them.
+
+    >>> spread("abcde", 3)
+    ['a', 'c', 'e']
+    """
+    steps = max(min(count, len(names)) - 1, 1)
+    return list(dict.fromkeys(names[place * (len(names) - 1) // steps] for place in range(min(count, len(names)))))
+
+
+def row_of(row: IndexRow, round_masks: Sequence[Path]) -> RoundsRow:
+    """What is drawn of an image: itself, what people drew, and its masks in the folders of the rounds."""
+    masks = [read_mask(folder / f"{row.name}.png") for folder in round_masks]
+    return RoundsRow(row.name, read_image(row.image), read_mask(row.mask), masks)
 
 
 def rounds_page(
@@ -54,6 +91,11 @@ def rounds_page(
     """The page; `rule` are settings and what they are set to, `figure` is a PNG, `alt` its text alternative."""
     uri = "data:image/png;base64," + base64.b64encode(figure).decode()
     return render(template, title=title, rule=rule, folds=folds, figure=uri, alt=alt)
+
+
+def _steps(history: Sequence[Mapping[str, str]]) -> tuple[int, int]:
+    counts = [int(row["steps"]) for row in history]
+    return counts[0], sum(counts)
 
 
 def _sums(rows: Sequence[Mapping[str, str]]) -> dict[str, int]:

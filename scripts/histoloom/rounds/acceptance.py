@@ -56,20 +56,25 @@ class Judgement:
 
 
 def judged(
-    probabilities: Sequence[UInt8[np.ndarray, "height width classes"]],
+    probabilities: Iterable[UInt8[np.ndarray, "height width classes"]],
     drawn: UInt8[np.ndarray, "height width"],
     rule: Rule,
 ) -> Judgement:
     """What models say of an image of which people drew the mask `drawn`; one map of bytes, 255 is 1, for each model.
 
-    Beyond its edge the image is mirrored.
+    Beyond its edge the image is mirrored. The maps are taken one by one: of each only the classes that it names stay.
     """
-    smooth = [_smoothed(each, rule.smoothing_px) for each in probabilities]
-    mean = sum(smooth[1:], smooth[0]) / len(smooth)
-    predicted = mean.argmax(axis=0).astype(np.uint8)
-    level = np.rint(mean.max(axis=0) * LEVELS).astype(np.uint16)
-    naming = np.mean([each.argmax(axis=0) == predicted for each in smooth], axis=0)
-    is_sure = (level >= round(rule.confidence * LEVELS)) & (naming >= rule.agreement - 1e-9) & (drawn == IGNORE)
+    total, named = None, []
+    for each in probabilities:
+        smooth = _smoothed(each, rule.smoothing_px)
+        named.append(_named(smooth)[0])
+        total = smooth if total is None else np.add(total, smooth, out=total)
+        del smooth  # or it would stay until the next one is there: 1.6 GB of four classes at 10,000 x 10,000 px
+    predicted, highest = _named(np.divide(total, len(named), out=total))
+    level = np.rint(highest * LEVELS).astype(np.uint16)
+    naming = sum((classes == predicted).astype(np.uint16) for classes in named)  # how many models name the class
+    are_enough = np.arange(len(named) + 1) / len(named) >= rule.agreement - 1e-9
+    is_sure = (level >= round(rule.confidence * LEVELS)) & are_enough[naming] & (drawn == IGNORE)
     if rule.distance_px:
         is_sure &= distance_to_drawn(drawn) <= rule.distance_px
     return Judgement(predicted, level, is_sure)
@@ -154,26 +159,6 @@ def marked(
     return mask
 
 
-def accepted(
-    images: Iterable[tuple[Sequence[UInt8[np.ndarray, "height width classes"]], UInt8[np.ndarray, "height width"]]],
-    class_count: int,
-    rule: Rule,
-) -> list[UInt8[np.ndarray, "height width"]]:
-    """The training masks of some images in memory, each given as (probabilities of its models, what people drew).
-
-    Raises InputError for more classes than marks can tell apart.
-    """
-    refuse_many_classes(class_count)
-    drawn_masks, judgements, census = [], [], Census(class_count)
-    for probabilities, drawn in images:
-        judgement = judged(probabilities, drawn, rule)
-        census.count(judgement, drawn)
-        drawn_masks.append(drawn)
-        judgements.append(judgement)
-    caps = census.caps(rule.class_share)
-    return [marked(judgement, drawn, caps) for judgement, drawn in zip(judgements, drawn_masks, strict=True)]
-
-
 def refuse_many_classes(class_count: int) -> None:
     """Raise InputError where PSEUDO + class would not be told from 255."""
     if class_count > IGNORE - PSEUDO:
@@ -191,11 +176,23 @@ def _cap(sure: Int64[np.ndarray, " levels"], room: int) -> Cap:
     return Cap(level, room - int(from_above[level] - sure[level]), int(sure[level]))
 
 
+def _named(
+    planes: Float32[np.ndarray, "classes height width"],
+) -> tuple[UInt8[np.ndarray, "height width"], Float32[np.ndarray, "height width"]]:
+    # The class of the highest value, the first of equal ones, and that value. Numpy's argmax would copy all planes.
+    classes, highest = np.zeros(planes.shape[1:], np.uint8), planes[0].copy()
+    for index, plane in enumerate(planes[1:], start=1):
+        classes[plane > highest] = index
+        np.maximum(highest, plane, out=highest)
+    return classes, highest
+
+
 def _smoothed(
     probabilities: UInt8[np.ndarray, "height width classes"], sigma_px: float
 ) -> Float32[np.ndarray, "classes height width"]:
-    planes = np.moveaxis(probabilities, 2, 0).astype(np.float32) / 255
-    if not sigma_px:
-        return planes
-    weights = gaussian_weights(sigma_px, math.ceil(3 * sigma_px)) / np.float32(4096)
-    return np.stack([cv2.sepFilter2D(plane, cv2.CV_32F, weights, weights) for plane in planes])
+    planes = np.divide(np.moveaxis(probabilities, 2, 0), np.float32(255), dtype=np.float32, order="C")
+    if sigma_px:
+        weights = gaussian_weights(sigma_px, math.ceil(3 * sigma_px)) / np.float32(4096)
+        for plane in planes:
+            plane[:] = cv2.sepFilter2D(plane, cv2.CV_32F, weights, weights)
+    return planes

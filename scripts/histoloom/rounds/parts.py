@@ -5,7 +5,9 @@ from dataclasses import astuple, dataclass, replace
 from pathlib import Path
 
 from histoloom.errors import InputError
+from histoloom.prepare.duplicates.pairs import Duplicate
 from histoloom.prepared import IndexRow, read_table
+from histoloom.split.folds.clusters import joined_groups, pictures_of
 from histoloom.split.folds.members import FOLD_COLUMNS, Member, in_order
 from histoloom.split.folds.splits import Material, split_grouped
 
@@ -33,26 +35,22 @@ def divided(
     seed: int,
     pixels: Mapping[str, Sequence[int]],
     stratify: Sequence[str],
+    duplicates: Sequence[Duplicate] = (),
 ) -> Division:
     """Divide the training images among `members` of one fold into `parts`, `draws` times.
 
     Part p of draw d is fold d * parts + p of what is given: its test part are the images that are left out, the other
     training images train, and the fold's validation part validates. The fold's own test images are nowhere in it.
-    Groups stay whole; only where there are fewer of them than parts single images are dealt. Strata and the pixels of
+    Groups stay whole, and those that have a picture in common together, by equal pixels or by `duplicates`; only where
+    there are fewer of them than parts single images are dealt, those of one picture together. Strata and the pixels of
     classes are shared out as `stratify` says (see split.folds.strata).
-    Raises InputError for fewer training images than parts.
+    Raises InputError for fewer pictures to train on than parts.
     """
     of_part = {member.name: member for member in members if member.part != "test"}
     training = [name for name, member in of_part.items() if member.part == "train"]
-    groups = {of_part[name].group for name in training}
-    dealt_by = GROUP if len(groups) >= parts else IMAGE
-    if len(training) < parts:
-        raise InputError(
-            f"rounds.parts: {parts} of {len(training)} training images; expected at least one image for each part; "
-            "lower rounds.parts, or annotate more images"
-        )
+    dealt_by, unit_of = _units([of_part[name] for name in training], index, duplicates, parts)
     rows = {row.name: row for row in index}
-    alone = [replace(rows[name], group=of_part[name].group if dealt_by == GROUP else name) for name in training]
+    alone = [replace(rows[name], group=unit_of[name]) for name in training]
     dealt = split_grouped(Material(alone, {}, {}, pixels, stratify), parts, draws, "groups", 0.0, seed)
     found = [
         Member(one.fold, "test" if one.part == "test" else "train", one.name, of_part[one.name].group) for one in dealt
@@ -75,3 +73,22 @@ def members_of(folds: Path, fold: int) -> list[Member]:
     """The members of one fold in folds.csv."""
     rows = read_table(folds)
     return [Member(fold, row["part"], row["name"], row["group"]) for row in rows if int(row["fold"]) == fold]
+
+
+def _units(
+    training: Sequence[Member], index: Sequence[IndexRow], duplicates: Sequence[Duplicate], parts: int
+) -> tuple[str, dict[str, str]]:
+    # Twins in two parts would be predicted by a model that has learnt from the other one.
+    joined, pictures = joined_groups(index, duplicates), pictures_of(index, duplicates)
+    by_group = {member.name: joined.get(member.group, member.group) for member in training}
+    if len(set(by_group.values())) >= parts:
+        return GROUP, by_group
+    by_picture = {member.name: pictures[member.name] for member in training}
+    count = len(set(by_picture.values()))
+    if count < parts:
+        shown = "" if count == len(training) else f", which show {count} pictures"
+        raise InputError(
+            f"rounds.parts: {parts} of {len(training)} training images{shown}; expected at least one picture for each "
+            "part; lower rounds.parts, or annotate more images"
+        )
+    return IMAGE, by_picture

@@ -25,16 +25,17 @@ class Judged:
         """What people drew."""
         return read_mask(self.row.mask)
 
-    def probabilities(self, class_count: int) -> list[UInt8[np.ndarray, "height width classes"]]:
-        """What each model says; raises InputError for a map that does not fit the image."""
-        found, size = [read_probabilities(path, class_count) for path in self.maps], (self.row.height, self.row.width)
-        for path, values in zip(self.maps, found, strict=True):
+    def probabilities(self, class_count: int) -> Iterator[UInt8[np.ndarray, "height width classes"]]:
+        """What each model says, read one by one; raises InputError for a map that does not fit the image."""
+        size = (self.row.height, self.row.width)
+        for path in self.maps:
+            values = read_probabilities(path, class_count)
             if values.shape[:2] != size:
                 raise InputError(
                     f"{path}: {values.shape[0]} x {values.shape[1]} px; expected {size[0]} x {size[1]}, as the image "
                     "has; predict again"
                 )
-        return found
+            yield values
 
 
 def judged_images(index: Path, parts: Path, probabilities: Sequence[Path]) -> list[Judged]:

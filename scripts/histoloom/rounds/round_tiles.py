@@ -12,6 +12,7 @@ from histoloom.formats.images import read_mask
 from histoloom.marks import is_marked
 from histoloom.sample import IGNORE
 from histoloom.split.downsample import downsampled_mask
+from histoloom.split.tile_layout import reserved_array
 from histoloom.split.tiles import TileStore
 
 
@@ -21,7 +22,7 @@ def write_round_masks(store: TileStore, marked: Mapping[str, Path], downsample: 
     Images without such a file keep the masks that people drew. Raises InputError where a mask does not fit its image.
     """
     with atomic_file(masks) as part:
-        array = np.lib.format.open_memmap(part, "w+", np.uint8, store.classes.shape)
+        array = reserved_array(part, np.uint8, store.classes.shape)
         array[:] = store.classes
         for name, path in marked.items():
             place, drawn = store.places[name], store.mask(name)

@@ -15,6 +15,7 @@ from histoloom.errors import InputError
 from histoloom.files import atomic_file, write_table
 from histoloom.findings import Finding, listed
 from histoloom.formats.images import read_image
+from histoloom.formats.packed_arrays import read_packed
 from histoloom.prepared import INDEX_COLUMNS, IndexRow, read_table
 
 PIXELS_OF_AN_IMAGE = 10_000
@@ -89,11 +90,22 @@ def write_reference(path: Path, method: str, reference: Sequence[UInt8[np.ndarra
 
 
 def read_reference(path: Path) -> tuple[str, list[UInt8[np.ndarray, "_ 3"]]]:
-    """Read the method's name and the pixels of each image that its normaliser is made from."""
+    """Read the method's name and the pixels of each image that its normaliser is made from.
+
+    Raises InputError for a file that is missing, damaged, or larger than limits.text_mib when unpacked.
+    """
     if not path.is_file():
         raise InputError(f"{path}: no such reference; normalise_images.py writes it; run the workflow again")
-    with np.load(path) as stored:
-        return str(stored["method"]), np.split(stored["pixels"], stored["counts"].cumsum()[:-1])
+    method, pixels, counts = read_packed(path, ("method", "pixels", "counts"))
+    is_one_name = method.dtype.kind == "U" and method.ndim == 0
+    are_counts = counts.dtype.kind in "iu" and counts.ndim == 1 and counts.size > 0 and counts.min() >= 1
+    are_pixels = pixels.dtype == np.uint8 and pixels.ndim == 2 and pixels.shape[1] == 3
+    if not (is_one_name and are_counts and are_pixels and counts.max() <= len(pixels) == counts.sum()):
+        raise InputError(
+            f"{path}: holds no reference of stain; expected a method, pixels of three channels and how many each image "
+            "gave; run the workflow, or export, again"
+        )
+    return str(method), np.split(pixels, counts.cumsum()[:-1])
 
 
 def normalised(image: UInt8[np.ndarray, "height width 3"], normalise: Normaliser) -> Outcome:

@@ -29,9 +29,9 @@ def write_pixels(index: Sequence[IndexRow], downsample: int, images: Path, masks
     total = sum(place.height * place.width for place in places)
     ids_total = total if _has_instances(index) else 0
     with atomic_file(images) as image_part, atomic_file(masks) as mask_part, atomic_file(instances) as instance_part:
-        pixels = _new_array(image_part, np.uint8, (total, 3))
-        classes = _new_array(mask_part, np.uint8, (total,))
-        ids = _new_array(instance_part, np.int32, (ids_total,))
+        pixels = reserved_array(image_part, np.uint8, (total, 3))
+        classes = reserved_array(mask_part, np.uint8, (total,))
+        ids = reserved_array(instance_part, np.int32, (ids_total,))
         for row, place in zip(index, places, strict=True):
             image, mask, nuclei = _read_sized(row)
             span = slice(place.offset, place.offset + place.height * place.width)
@@ -44,7 +44,8 @@ def write_pixels(index: Sequence[IndexRow], downsample: int, images: Path, masks
     return places
 
 
-def _new_array(path: Path, kind: type, shape: tuple[int, ...]) -> np.memmap:
+def reserved_array(path: Path, kind: type, shape: tuple[int, ...]) -> np.memmap:
+    """A new array in a file, whose room on the disk is taken at once; raises OSError where there is too little."""
     array = np.lib.format.open_memmap(path, "w+", kind, shape)
     if hasattr(os, "posix_fallocate"):  # takes the room now: a page that finds none later kills the process (SIGBUS)
         with path.open("r+b") as file:

@@ -9,6 +9,7 @@ from jaxtyping import Float64, Int64
 from histoloom.errors import InputError
 from histoloom.evaluate.statistics.bootstrap import interval, resample
 from histoloom.train.selection import selection_scores
+from histoloom.tune.trials import confusions_of
 
 COLUMNS = ("what", "trial", "score", "low", "high", "groups")
 
@@ -32,6 +33,26 @@ def by_group(
     for name, confusion in confusions.items():
         sums[groups.index(group_of[name])] += confusion
     return sums
+
+
+def gain_of(
+    best: int,
+    default: int | None,
+    folder: Path,
+    group_of: Mapping[str, str],
+    score: tuple[str, str],
+    resamples: int,
+    rng: np.random.Generator,
+) -> list[dict[str, object]]:
+    """The rows of two trials, by number, of the study in `folder`; None: the first one has no score.
+
+    `group_of` is the group of each image by its name, `score` is metric and class.
+    """
+    numbers = {best} if default is None else {best, default}
+    confusions = {number: read_confusions(confusions_of(folder, number)) for number in numbers}
+    groups = sorted({group_of[name] for name in confusions[best]})
+    sides = {number: (number, by_group(each, group_of, groups)) for number, each in confusions.items()}
+    return gain_rows(sides[best], sides.get(default), score, groups, resamples, rng)
 
 
 def gain_rows(

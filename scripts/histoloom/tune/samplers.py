@@ -27,14 +27,20 @@ PRUNERS = {"none": NopPruner, "median": MedianPruner, "percentile": PercentilePr
 class CountedQMC(QMCSampler):
     """Points of a Sobol or Halton sequence by the number of the trial; Optuna counts them in its storage instead.
 
-    All trials share one sequence, so its seed, which matters for a scrambled one, is the study's.
+    All trials share one sequence, so its seed, which matters for a scrambled one, is the study's. Its axes are those of
+    the space; Optuna takes those of the first trial that has ended, which may have none.
     """
 
-    def __init__(self, seed: int, number: int, **options: Any) -> None:
+    def __init__(self, space: Mapping[str, BaseDistribution], seed: int, number: int, **options: Any) -> None:
         independent = RandomSampler(seed=seed_of(seed, number))
         super().__init__(seed=seed, independent_sampler=independent, warn_independent_sampling=False, **options)
-        self._number = number
+        self._space, self._number = dict(space), number
 
+    def infer_relative_search_space(self, study: optuna.Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
+        """The whole space."""
+        return self._space
+
+    # The only name private to Optuna: the locked version has it, and tests/tune/test_samplers.py tells if one has not.
     def _find_sample_id(self, study: optuna.Study, search_space: dict[str, BaseDistribution]) -> int:
         return self._number
 
@@ -48,13 +54,15 @@ def seed_of(seed: int, number: int) -> int:
     return int(np.random.SeedSequence((seed, number)).generate_state(1)[0])
 
 
-def sampler_of(name: str, options: Mapping[str, Any], seed: int, number: int) -> BaseSampler:
-    """The sampler of one trial; raises InputError for options that it refuses."""
+def sampler_of(
+    name: str, options: Mapping[str, Any], space: Mapping[str, BaseDistribution], seed: int, number: int
+) -> BaseSampler:
+    """The sampler of one trial in `space`; raises InputError for options that it refuses."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ExperimentalWarning)  # Optuna's word for options that may change
         try:
             if name == "qmc":
-                return CountedQMC(seed, number, **options)
+                return CountedQMC(space, seed, number, **options)
             return SAMPLERS[name](seed=seed_of(seed, number), **options)
         except (TypeError, ValueError) as error:
             raise _refused("sampler", name, options, error) from error
@@ -80,13 +88,13 @@ def distributions(space: Mapping[str, Range | Choices]) -> dict[str, BaseDistrib
 def drawn(sampler: BaseSampler, space: Mapping[str, BaseDistribution], trials: Sequence[FrozenTrial]) -> dict[str, Any]:
     """The values of one more trial after `trials`, as Optuna draws them, in a study that is kept nowhere.
 
-    The storage then learns of them in one step, so that no kill leaves a trial with some of its values.
+    The storage then learns of them in one step, so that no kill leaves a trial with some of its values. Samplers seek
+    only what all trials that they see have values of, so they see none that lacks some.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ExperimentalWarning)
         study = optuna.create_study(study_name=NAME, direction="maximize", sampler=sampler)
-        for trial in trials:
-            study.add_trial(trial)
+        study.add_trials(trial for trial in trials if trial.params.keys() == space.keys())
         asked = study.ask(dict(space))
     return asked.params
 

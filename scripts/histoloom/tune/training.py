@@ -25,10 +25,14 @@ OF_THE_PLACE = ("no space left", "cannot be written", "no access", "another run 
 
 
 class Training:
-    """A training that runs; `folder` holds all that it leaves."""
+    """A training that runs; `folder` holds all that it leaves.
 
-    def __init__(self, child: subprocess.Popen, folder: Path) -> None:
-        self._child, self._folder = child, folder
+    `before` is which file of scores lay there when it was started: with another number of processes, or on another
+    device, it begins anew, and what an earlier one told is not its own.
+    """
+
+    def __init__(self, child: subprocess.Popen, folder: Path, before: tuple[int, int] | None) -> None:
+        self._child, self._folder, self._before = child, folder, before
 
     def status(self, seconds: float) -> int | None:
         """Its exit status; None where it still runs after so many seconds."""
@@ -44,8 +48,9 @@ class Training:
         self._child.wait()
 
     def epochs(self) -> list[Epoch]:
-        """Its epochs so far."""
-        return read_scores(self._folder / SCORES)
+        """Its epochs so far, once it has told of one since it was started, or has ended well, being over before."""
+        is_its_own = _version(self._folder / SCORES) != self._before or self._child.poll() == 0
+        return read_scores(self._folder / SCORES) if is_its_own else []
 
     def keep_confusions(self, path: Path) -> None:
         """Put the confusion of each image in its best epoch to `path`."""
@@ -79,15 +84,25 @@ def started(words: Sequence[str], values: Mapping[str, Mapping[str, Any]], folde
     paths = {name: str(folder / place) for name, place in {**places, "scores": SCORES}.items()}
     settings = {key: value for section in values.values() for key, value in section.items()}
     command = [sys.executable, *words, *flags({**paths, **settings})]
+    before = _version(folder / SCORES)
     with (folder / LOG).open("wb") as log:
         child = subprocess.Popen(
             command, stdout=log, stderr=subprocess.STDOUT, preexec_fn=dying_with(os.getpid())  # noqa: PLW1509
         )  # fmt: skip
-    training = Training(child, folder)
+    training = Training(child, folder, before)
     try:
         yield training
     finally:
         training.stop()
+
+
+def _version(path: Path) -> tuple[int, int] | None:
+    """Tells a file from the one that replaces it, since each is written anew; None where there is none."""
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        return None
+    return status.st_ino, status.st_mtime_ns
 
 
 def is_of_the_place(complaint: str) -> bool:

@@ -7,13 +7,13 @@ with its values, so that a study that was broken off has the same trials as one 
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import optuna
+from optuna.distributions import BaseDistribution
 from optuna.storages.journal import JournalFileOpenLock
-from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from histoloom.tune.journal import GRACE_SECONDS, held, opened
 from histoloom.tune.samplers import NAME, distributions, drawn, pruner_of, sampler_of
@@ -72,10 +72,12 @@ class Trials:
         self._storage = opened(folder / JOURNAL, grace_seconds)
         self._gate = JournalFileOpenLock(str(folder / "draw"), grace_seconds)
         pruner = pruner_of(search.pruner, search.pruner_options, search.epochs)
-        sampler_of(search.sampler, search.sampler_options, 0, 0)  # refuses its options before anything is begun
+        # Refuses its options before anything is begun.
+        sampler_of(search.sampler, search.sampler_options, self._space, 0, 0)
         self._study = optuna.create_study(
             storage=self._storage, study_name=NAME, direction="maximize", pruner=pruner, load_if_exists=True
         )
+        self._study_id = self._storage.get_study_id_from_name(NAME)
 
     def all(self) -> list[FrozenTrial]:
         """All trials that were begun, by number."""
@@ -83,7 +85,7 @@ class Trials:
 
     def left_by(self, worker: int) -> list[Trial]:
         """Trials that a worker has begun and not ended."""
-        return [_taken(each) for each in self.running() if each.user_attrs["worker"] == worker]
+        return [self._taken(each) for each in self.running() if each.user_attrs["worker"] == worker]
 
     def running(self) -> list[FrozenTrial]:
         """Trials that nobody has ended."""
@@ -95,22 +97,25 @@ class Trials:
             before = self._study.get_trials(deepcopy=True)
             if len(before) >= total:
                 return None
-            values = self._values(before)
-            params = values if self._fits(values) else {}
-            self._storage.create_new_trial(self._study._study_id, _template(values, params, self._space, worker))
-        return _taken(self.all()[len(before)])
+            template = _template(self._values(before), self._space, worker)
+            storage_id = self._storage.create_new_trial(self._study_id, template)
+        # By its id: a worker that stood still for so long that it lost the lock may find another's at the next number.
+        return self._taken(self._storage.get_trial(storage_id))
 
     def report(self, trial: Trial, epoch: int, score: float) -> bool:
         """Note the score after an epoch; whether the trial lags so far behind that it is to end.
 
-        An epoch that was noted before, by a worker that was killed then, is not noted again. The first trial runs to
-        its end, since others are compared with it.
+        An epoch that was noted before, by a worker that was killed then, is noted again only with another score, of a
+        training that began anew. No trial lags before it is where it was. The first one runs to its end, since others
+        are compared with it.
         """
         noted = self._frozen(trial).intermediate_values
-        if not math.isfinite(score) or (noted and epoch < max(noted)):
+        if not math.isfinite(score):
             return False
-        if epoch not in noted:
+        if noted.get(epoch) != score:
             self._storage.set_trial_intermediate_value(trial.storage_id, epoch, score)
+        if noted and epoch < max(noted):
+            return False
         return not trial.is_default and bool(self._study.pruner.prune(self._study, self._frozen(trial)))
 
     def score(self, trial: Trial, score: float, seconds: float) -> None:
@@ -136,12 +141,13 @@ class Trials:
     def _values(self, before: Sequence[FrozenTrial]) -> dict[str, Any]:
         if not before:
             return self._own
-        sampler = sampler_of(self._search.sampler, self._search.sampler_options, self._search.seed, len(before))
+        search = self._search
+        sampler = sampler_of(search.sampler, search.sampler_options, self._space, search.seed, len(before))
         return drawn(sampler, self._space, before)
 
-    def _fits(self, values: Mapping[str, Any]) -> bool:
-        """Whether the sampler can learn of them; the config's own may lie outside of the space."""
-        return all(name in values and _holds(each, values[name]) for name, each in self._space.items())
+    def _taken(self, frozen: FrozenTrial) -> Trial:
+        storage_id = self._storage.get_trial_id_from_study_id_trial_number(self._study_id, frozen.number)
+        return Trial(frozen.number, frozen.user_attrs["values"], storage_id)
 
     def _frozen(self, trial: Trial) -> FrozenTrial:
         return self._storage.get_trial(trial.storage_id)
@@ -157,34 +163,13 @@ def confusions_of(folder: Path, number: int) -> Path:
     return folder / CONFUSIONS / f"{number}.npz"
 
 
-def _holds(distribution: optuna.distributions.BaseDistribution, value: Any) -> bool:
+def _template(values: Mapping[str, Any], space: Mapping[str, BaseDistribution], worker: int) -> FrozenTrial:
+    """A trial with all its values at once: a step for each would let a kill leave some of them.
+
+    The config's own values may lie outside of the space: samplers cannot learn of them then, and it has no params.
+    """
+    facts = {"state": TrialState.RUNNING, "user_attrs": {"values": dict(values), "worker": worker}}
     try:
-        return bool(distribution._contains(distribution.to_internal_repr(value)))
-    except ValueError:  # no choice of the space
-        return False
-
-
-def _template(
-    values: Mapping[str, Any],
-    params: Mapping[str, Any],
-    space: Mapping[str, optuna.distributions.BaseDistribution],
-    worker: int,
-) -> FrozenTrial:
-    """A trial with all its values at once: a step for each would let a kill leave some of them."""
-    return FrozenTrial(
-        number=-1,
-        trial_id=-1,
-        state=TrialState.RUNNING,
-        value=None,
-        datetime_start=datetime.now(),  # as Optuna does
-        datetime_complete=None,
-        params=dict(params),
-        distributions={name: space[name] for name in params},
-        user_attrs={"values": dict(values), "worker": worker},
-        system_attrs={},
-        intermediate_values={},
-    )
-
-
-def _taken(frozen: FrozenTrial) -> Trial:
-    return Trial(frozen.number, frozen.user_attrs["values"], frozen._trial_id)
+        return create_trial(params=dict(values), distributions=dict(space), **facts)
+    except ValueError:  # as Optuna refuses what is missing or outside
+        return create_trial(**facts)

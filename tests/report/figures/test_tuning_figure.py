@@ -51,6 +51,14 @@ def test_places_are_even_on_the_scale_of_the_range_and_choices_are_parted():
     low, high = places(["True", "False"], (True, False))
     assert 0 < low < high < 1
     assert math.isnan(places(["16"], (4, 8))[0])
+    assert places(["0.0"], Range(1e-4, 1e-2, log=True)) == [0.0]
+
+
+def test_a_number_lies_on_its_choice_however_it_is_written():
+    # The weight of a loss is 1.0 in the config's own values, and 1 in the choices.
+    assert places(["1.0", "2"], (1, 2)) == places(["1", "2.0"], (1, 2)) == places(["adam", "sgd"], ("adam", "sgd"))
+    assert places(["auto"], (1, "auto")) == places(["2"], (1, 2))
+    assert math.isnan(places(["1.0"], (True, False))[0])
 
 
 def test_all_trials_are_drawn_each_in_the_way_of_its_state():

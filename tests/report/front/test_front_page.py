@@ -126,6 +126,7 @@ def test_costs_have_a_table_with_units():
     values = dict(zip(names, ("", "0.01234", "512.5", "31043521", "3725"), strict=True))
     text = words(usual_page(costs=[cost_of({"architecture": "a", "kind": "model"} | values)]))
     assert "a not known 0.0123 512 31 1 h 2 min" in text
+    assert "training is that of the kept model alone, without other rounds" in text
     assert "What it costs" not in words(usual_page())
 
 

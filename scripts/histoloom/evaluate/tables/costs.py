@@ -19,7 +19,7 @@ COST_COLUMNS = (
     "seconds_per_megapixel",
     "peak_memory_mib",
     "parameters",
-    "training_seconds",
+    "training_seconds",  # of the kept training alone: not those of other rounds, of parts or of tuning
     "device",  # what it was measured on: times of different ones say nothing of the models
 )
 UM2_PER_MM2 = PIXELS_PER_MEGAPIXEL = 1e6
@@ -42,7 +42,8 @@ def cost_rows(
 ) -> Iterator[tuple]:
     """Rows of costs.csv, architectures in the order of `kinds`; those without a measurement have no row.
 
-    Times per area are all seconds over all areas; memory and training time are medians over folds. A path ends in
+    Times per area are all seconds over all areas; memory and training time are medians over folds, the latter of
+    the trainings in `histories` alone, so without those of rounds and tuning that came before. A path ends in
     <architecture>/fold<k>/cost.json or history.csv. Raises InputError for a damaged file and for parameters that
     differ between folds.
     """

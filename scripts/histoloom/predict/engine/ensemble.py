@@ -1,7 +1,7 @@
 """One or several networks as a function of tiles: class probabilities, then instance maps, each a mean over all."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ from jaxtyping import Float32
 from torch import nn
 
 from histoloom.errors import InputError
+from histoloom.limits import limit
 from histoloom.networks import load_model, memory_format, read_model
 from histoloom.predict.engine.inference_form import cast_weights, folded
 from histoloom.predict.engine.turns import AS_IT_IS, EVERY
@@ -21,10 +22,12 @@ SHARED = ("classes", "has_maps", "downsample", "tile_px", "mpp")  # what the car
 def load_ensemble(paths: Sequence[Path]) -> tuple[list[nn.Module], dict[str, Any]]:
     """The networks of some models in eval mode on the CPU, and the card of the first.
 
-    Raises InputError for a file that is no model, and for one of other classes, resolution or tile than the first.
+    Raises InputError for a file that is no model, for a card by which nothing can be predicted, and for a model of
+    other classes, resolution or tile than the first.
     """
     networks, cards = zip(*(load_model(path) for path in paths), strict=True)
     for path, card in zip(paths, cards, strict=True):
+        _require_pixels(path, card)
         for name in SHARED:
             if card.get(name) != cards[0].get(name):
                 raise InputError(
@@ -42,6 +45,19 @@ def best_of(paths: Sequence[Path]) -> int:
     scores = [read_model(path)["card"].get("score") for path in paths]
     ranks = [-math.inf if score is None or math.isnan(score) else score for score in scores]
     return ranks.index(max(ranks))
+
+
+def _require_pixels(path: Path, card: Mapping[str, Any]) -> None:
+    # A card may come from a stranger: a tile or a block of pixels is no larger than an image may be.
+    most = math.isqrt(limit("image_pixels"))
+    for name in ("downsample", "tile_px"):
+        value = card.get(name)
+        if type(value) is not int or not 1 <= value <= most:
+            found = f"{name} {value}" if name in card else f"no {name}"
+            raise InputError(f"{path}: its card has {found}; expected one from 1 to {most}; train or export it again")
+    mpp = card.get("mpp")
+    if mpp is not None and (isinstance(mpp, bool) or not 0 < mpp < math.inf):
+        raise InputError(f"{path}: its card has mpp {mpp}; expected more than 0 µm per pixel; train or export it again")
 
 
 class Ensemble:

@@ -117,7 +117,7 @@ def costs_part(sources: CardSources) -> Part:
         ("prediction, per megapixel", duration(cost.seconds_per_megapixel)),
         ("largest memory, in prediction", memory),
         ("parameters", "not known" if cost.parameters is None else f"{int(cost.parameters):,}"),
-        ("training, one fold", duration(cost.training_seconds)),
+        ("training of the kept model, one fold", duration(cost.training_seconds)),
         ("measured on", row["device"] or "not recorded"),
     ]
     return Part("Cost", (Facts(tuple(rows)),))

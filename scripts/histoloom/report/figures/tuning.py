@@ -171,14 +171,24 @@ def _short(name: str) -> str:
 
 def _place(value: str, each: Range | Choices) -> float:
     if not isinstance(each, Range):
-        words = [str(choice) for choice in each]
-        return MARGIN + (1 - 2 * MARGIN) * words.index(value) / max(len(words) - 1, 1) if value in words else math.nan
-    number = float(value)
+        found = [index for index, choice in enumerate(each) if _is_written(value, choice)]
+        return MARGIN + (1 - 2 * MARGIN) * found[0] / max(len(each) - 1, 1) if found else math.nan
+    number = min(max(float(value), each.low), each.high)  # before its logarithm, which 0 does not have
     if each.log:
         number, low, high = math.log(number), math.log(each.low), math.log(each.high)
     else:
         low, high = each.low, each.high
-    return min(max((number - low) / (high - low), 0.0), 1.0) if high > low else 0.5
+    return (number - low) / (high - low) if high > low else 0.5
+
+
+def _is_written(text: str, choice: bool | int | float | str) -> bool:
+    """Whether a table's text says the choice; 1.0 and 1 are one number."""
+    if isinstance(choice, bool | str):
+        return text == str(choice)
+    try:
+        return float(text) == choice
+    except ValueError:  # the text of another choice
+        return False
 
 
 def _marks(each: Range | Choices) -> list[tuple[float, str]]:

@@ -7,8 +7,10 @@ from pathlib import Path
 from histoloom.prepared import Description, read_table
 from histoloom.report.front.verdict import BASELINE, MODEL, Score, ranked
 
-LEAKS, DIVERGED, SKIPPED, FELL_BACK, UNDEFINED = ORDER = ("leaks", "diverged", "skipped", "fell back", "undefined")
-OF_FINDINGS = {"not_normalised": FELL_BACK, "groups_parted": LEAKS}  # kinds of findings that become a line
+ORDER = ("leaks", "tuned elsewhere", "diverged", "skipped", "fell back", "undefined")
+LEAKS, TUNED, DIVERGED, SKIPPED, FELL_BACK, UNDEFINED = ORDER
+# Kinds of findings that become a line.
+OF_FINDINGS = {"not_normalised": FELL_BACK, "groups_parted": LEAKS, "tuned_once": TUNED}
 
 
 @dataclass(frozen=True)

@@ -6,12 +6,13 @@ from typing import Any
 
 from histoloom.flags import flags
 from histoloom.study.plugin_source import reads
-from histoloom.study.sections import fold_count, section
+from histoloom.study.sections import section
+from histoloom.study.stages.tune import tuned_once
 from histoloom.study.workflow import code_with_plugins
 
 ALWAYS_COUNTED = ("confusion", "pairs", "sizes")  # pictures, and tables of counts and sizes, are made of these
 SECOND_ANNOTATOR = "second_annotator"  # stands among the predictors of a dataset that two people annotated
-TUNED_ELSEWHERE = "tuned on fold 0 for all folds (tune.folds: first), so on test images of others"
+TUNED_ONCE = "tuned on fold 0 for all folds (tune.folds: first), so on test images of others"
 LEAKS = "groups are parted (split.scheme: images), so this flatters"
 COUNT_KEYS = ("boundary_tolerance_um", "detection_radius_um", "nucleus_sizes_um2")
 
@@ -53,6 +54,7 @@ class Evaluate:
             "published": values["published"],
             "bootstrap": values["bootstrap"],
             "remark": self._remarks(wildcards.dataset),
+            "model_remark": dict.fromkeys(tuned_once(self.config, wildcards.dataset), TUNED_ONCE),
         }
         return flags(chosen | {"seed": self.config["study"]["seed"]})
 
@@ -62,13 +64,9 @@ class Evaluate:
         return code_with_plugins("summarise_scores", *(("metrics", metric) for metric in metrics))
 
     def _remarks(self, dataset: str) -> list[str]:
-        split, remark = section(self.config, "split", dataset), self.config["datasets"][dataset].get("remark")
-        tunes = (section(self.config, "tune", dataset, name) for name in self.config["study"]["architectures"])
-        is_tuned_elsewhere = (
-            any(tune["trials"] and tune["folds"] == "first" for tune in tunes) and fold_count(split) > 1
-        )
-        said = ((remark, remark), (LEAKS, split["scheme"] == "images"), (TUNED_ELSEWHERE, is_tuned_elsewhere))
-        return [text for text, holds in said if holds]
+        remark = self.config["datasets"][dataset].get("remark")
+        leaks = section(self.config, "split", dataset)["scheme"] == "images"
+        return [*([remark] if remark else []), *([LEAKS] if leaks else [])]
 
     def _facts(self, dataset: str) -> list[str]:
         return list(_facts_of(*section(self.config, "evaluate", dataset)["metrics"]))

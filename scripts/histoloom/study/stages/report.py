@@ -8,6 +8,7 @@ from histoloom.flags import flags
 from histoloom.study.raw import raw_data_digest
 from histoloom.study.resources import unrecorded
 from histoloom.study.sections import fold_count, section
+from histoloom.study.stages.tune import tuned_once
 from histoloom.study.workflow import code_with_plugins
 
 DATASET_SECTIONS = ("prepare", "inspect", "split", "normalise", "tiles", "evaluate")
@@ -36,8 +37,10 @@ class Report:
         return flags(self._headline)
 
     def front_page_flags(self, wildcards: Any) -> list[str]:
-        """The study's name, and the score that its first answer is about."""
-        return flags({"study": self.config["study"]["name"]} | self._headline)
+        """The study's name, the score that its first answer is about, and models tuned on others' test images."""
+        study = self.config["study"]
+        once = [f"{dataset}/{name}" for dataset in study["datasets"] for name in tuned_once(self.config, dataset)]
+        return flags({"study": study["name"], "tuned_once": once} | self._headline)
 
     def table_flags(self, wildcards: Any) -> list[str]:
         """Metrics and class of the LaTeX table."""

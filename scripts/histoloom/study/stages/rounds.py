@@ -31,9 +31,10 @@ class Rounds:
     def divide_flags(self, wildcards: Any) -> list[str]:
         """How the training images are divided."""
         values = self._values(wildcards.dataset)
-        stratify = section(self.config, "split", wildcards.dataset)["stratify"]
+        split = section(self.config, "split", wildcards.dataset)
         chosen = {key: values[key] for key in ("parts", "draws")}
-        return flags(chosen | {"stratify": stratify, "seed": self.config["study"]["seed"]})
+        chosen |= {key: split[key] for key in ("stratify", "near_duplicates")}
+        return flags(chosen | {"seed": self.config["study"]["seed"]})
 
     def accept_flags(self, wildcards: Any) -> list[str]:
         """The rule by which pixels are accepted."""
@@ -107,6 +108,12 @@ class Rounds:
         """What each round of each fold changed."""
         return [file for fold in self._folds(wildcards) for file in self._of_rounds(wildcards, fold, "drift.csv")]
 
+    def shown_histories(self, wildcards: Any) -> list[str]:
+        """How the main models of all rounds of each fold were trained, from round 0 on."""
+        return [
+            file for fold in self._folds(wildcards) for file in self._of_rounds(wildcards, fold, "history.csv", first=0)
+        ]
+
     def shown_masks(self, wildcards: Any) -> list[str]:
         """The masks of fold 0's rounds, of which a picture is drawn."""
         return self._of_rounds(wildcards, 0, "masks")
@@ -120,10 +127,10 @@ class Rounds:
     def _folds(self, wildcards: Any) -> range:
         return range(fold_count(section(self.config, "split", wildcards.dataset)))
 
-    def _of_rounds(self, wildcards: Any, fold: int, name: str) -> list[str]:
+    def _of_rounds(self, wildcards: Any, fold: int, name: str, first: int = 1) -> list[str]:
         last = self._judged(wildcards, fold)[-1][1]["round"]
         place = FOLD.format(**_names(wildcards), fold=fold)
-        return [f"{place}/rounds/round{number}/{name}" for number in range(1, last + 1)]
+        return [f"{place}/rounds/round{number}/{name}" for number in range(first, last + 1)]
 
     def _judged(self, wildcards: Any, fold: int | str) -> list[tuple[str, dict[str, Any]]]:
         """Path and content of each verdict; Snakemake asks again once the next one is there."""

@@ -20,6 +20,14 @@ from histoloom.tune.space import PARTS, overlaid
 SEARCH_KEYS = ("trials", "sampler", "sampler_options", "pruner", "pruner_options")
 
 
+def tuned_once(config: Mapping[str, Any], dataset: str) -> list[str]:
+    """Architectures whose values are sought in fold 0 for all folds, so on images that test other folds."""
+    if fold_count(section(config, "split", dataset)) == 1:
+        return []
+    tunes = {name: section(config, "tune", dataset, name) for name in config["study"]["architectures"]}
+    return [name for name, tune in tunes.items() if tune["trials"] and tune["folds"] == "first"]
+
+
 class Tune:
     """Functions of wildcards for the rules of this stage; `checkpoints` is the Snakefile's."""
 
