@@ -56,6 +56,7 @@ def test_a_worker_killed_and_asked_to_stop_finds_what_an_undisturbed_one_does(tm
     wait_for(disturbed, "state/*/trial0/scores.json")
     first.kill()
     first.wait()
+    next(disturbed.glob("state/*/trial0/starts")).unlink()  # so that the second one's start is seen
     second = start(disturbed, 3, SLOW="60")
     wait_for(disturbed, "state/*/trial0/starts")
     time.sleep(1)
