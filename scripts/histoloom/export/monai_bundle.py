@@ -206,5 +206,6 @@ def _resolution(facts: Mapping[str, str]) -> str:
     if (factor := facts["downsample"]) == "1":
         return f"as the training images are{native} (downsample: 1)"
     return f"""{working.removeprefix(" of ") or "a lower resolution"}: those of the training images' resolution{native},
-reduced by {factor}, each pixel the mean of {factor} x {factor} (downsample: {factor} native pixels along one input pixel).
+reduced by {factor}, each pixel the mean of {factor} x {factor}
+(downsample: {factor} native pixels along one input pixel).
 Reduce them first, the bundle does not. Resolution in the card below is that of native pixels"""

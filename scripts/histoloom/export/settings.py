@@ -19,7 +19,7 @@ from histoloom.networks import PRECISIONS
 from histoloom.predict.engine.engine import EngineSettings
 from histoloom.predict.engine.tiling import OVERLAPS, WINDOWS
 from histoloom.predict.regions.settings import KERNELS, UNITS, RegionSettings
-from histoloom.predict.thresholds import KIND, Thresholds, configured_options, read_thresholds
+from histoloom.predict.thresholds import KIND, MIN_AREA, Thresholds, configured_options, read_thresholds
 from histoloom.slides.tissue import TissueSettings
 
 MODEL, SETTINGS, THRESHOLDS, REFERENCE = "model.safetensors", "predict.json", "postprocess.json", "reference.npz"
@@ -92,16 +92,16 @@ def read_settings(folder: Path) -> ExportedSettings:
 def thresholds_of(folder: Path) -> Thresholds:
     """Read postprocess.json; InputError for a damaged file, and for options that its method does not have."""
     path = folder / THRESHOLDS
-    method = _object(path).get("method")
+    values = _object(path)
+    method, options = values.get("method"), values.get("options")
     if method not in plugins.names(KIND):
         expected = f"one of {', '.join(plugins.names(KIND))}"
         raise InputError(f"{path}: method is {_shown(method)}; expected {expected}; mend it, or export again")
-    found = read_thresholds(path, method)
-    if not isinstance(found.options, dict):
-        raise InputError(f"{path}: options is {_shown(found.options)}; expected an object; mend it, or export again")
-    _check(path, "", {"min_area_px": found.min_area_px}, {"min_area_px": int})
-    _told_of(path, configured_options, method, found.options, found.min_area_px)
-    return found
+    if not isinstance(options, dict):
+        raise InputError(f"{path}: options is {_shown(options)}; expected an object; mend it, or export again")
+    _check(path, "", {name: values[name] for name in (MIN_AREA,) if name in values}, {MIN_AREA: int})
+    _told_of(path, configured_options, method, options, values[MIN_AREA])
+    return read_thresholds(path, method)
 
 
 def _object(path: Path) -> dict[str, Any]:
@@ -121,8 +121,9 @@ def _object(path: Path) -> dict[str, Any]:
 def _built(path: Path, group: str, kind: type, values: Any) -> Any:
     if not isinstance(values, dict):
         raise InputError(f"{path}: {group} is {_shown(values)}; expected an object; mend the file, or export again")
-    _check(path, f"{group}.", values, {each.name: each.type for each in fields(kind)})
-    return _told_of(path, kind, **values)
+    kinds = {each.name: each.type for each in fields(kind)}
+    _check(path, f"{group}.", values, kinds)
+    return _told_of(path, kind, **{name: kinds[name](value) for name, value in values.items()})
 
 
 def _check(path: Path, group: str, values: Mapping[str, Any], kinds: Mapping[str, type]) -> None:
