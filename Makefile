@@ -89,7 +89,7 @@ soak: env  ## try random faults for so long: make soak MINUTES=30
 
 docs: env  ## build the documentation site into site/, without a network
 	@python scripts/write_config_reference.py
-	NO_MKDOCS_2_WARNING=1 mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 mkdocs build --strict
 	@echo "The site: $(CURDIR)/site/index.html"
 
 # What some tests need of Debian: a browser for the report, Groovy for the scripts that run in QuPath, a C++ compiler
