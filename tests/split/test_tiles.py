@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from histoloom.errors import InputError
@@ -172,14 +172,54 @@ def test_a_store_sent_to_a_worker_is_opened_again_and_not_copied(tmp_path):
 
 
 def test_windows_without_an_annotated_pixel_are_left_out(tmp_path):
-    image = np.zeros((64, 64, 3), np.uint8)
     mask = np.full((64, 64), 255, np.uint8)
-    mask[63, 10] = 0  # background is an annotation too
-    arrays = [tmp_path / name for name in ARRAYS]
-    write_pixels(read_index(write_prepared(tmp_path, {"a": (image, mask)}, {})), 1, *arrays)
-    write_table(tmp_path / "t.csv", ("name", "offset", "height", "width", "stratum"), [("a", 0, 64, 64, "")])
-    store = TileStore.open(*arrays, tmp_path / "t.csv")
+    mask[63, 10] = 0  # background is an annotation too, in a corner to which no window can be moved further
+    store = store_of(tmp_path, mask)
     assert annotated_windows(store, 32, 32) == [Window("a", 32, 0)]
+
+
+def store_of(folder, mask):
+    """A store of one black image with this mask."""
+    arrays = [folder / name for name in ARRAYS]
+    image = np.zeros((*mask.shape, 3), np.uint8)
+    write_pixels(read_index(write_prepared(folder, {"a": (image, mask)}, {})), 1, *arrays)
+    row = ("a", 0, *mask.shape, "")
+    write_table(folder / "t.csv", ("name", "offset", "height", "width", "stratum"), [row])
+    return TileStore.open(*arrays, folder / "t.csv")
+
+
+def test_a_window_is_moved_so_that_what_is_annotated_in_it_lies_in_its_middle(tmp_path):
+    mask = np.full((96, 96), 255, np.uint8)
+    mask[50, 40] = 1
+    mask[70:74, 4:8] = 0
+    # The pixel: 50 - 16, 40 - 16. The square, about (72, 6): 72 - 16, and as far to the left as the image goes.
+    assert annotated_windows(store_of(tmp_path, mask), 32, 32) == [Window("a", 34, 24), Window("a", 56, 0)]
+
+
+def test_windows_that_come_to_lie_upon_each_other_are_one(tmp_path):
+    mask = np.full((64, 64), 255, np.uint8)
+    mask[31:33, 20] = 1  # one pixel in each of two windows, whose middles are a pixel apart
+    assert annotated_windows(store_of(tmp_path, mask), 32, 32) == [Window("a", 15, 4), Window("a", 16, 4)]
+    mask[31:33] = 255
+    mask[20, 20] = 1  # in four windows of a grid with half the distance
+    assert annotated_windows(store_of(tmp_path, mask), 32, 16) == [Window("a", 4, 4)]
+
+
+@given(seed=st.integers(0, 1000), stride=st.sampled_from([8, 16, 32]))
+@settings(max_examples=20)
+def test_no_annotated_pixel_is_left_out_and_a_dense_grid_stays(tmp_path_factory, seed, stride):
+    rng = np.random.default_rng(seed)
+    mask = np.where(rng.random((70, 45)) < 0.003, 1, 255).astype(np.uint8)
+    mask[rng.integers(70), rng.integers(45)] = 0
+    seen = np.zeros(mask.shape, bool)
+    for window in annotated_windows(store_of(tmp_path_factory.mktemp("store"), mask), 32, stride):
+        assert 0 <= window.row <= 70 - 32
+        assert 0 <= window.column <= 45 - 32
+        seen[window.row : window.row + 32, window.column : window.column + 32] = True
+    assert seen[mask != 255].all()
+    dense = store_of(tmp_path_factory.mktemp("store"), np.zeros((70, 45), np.uint8))
+    expected = [Window("a", y, x) for y in window_starts(70, 32, stride) for x in window_starts(45, 32, stride)]
+    assert annotated_windows(dense, 32, stride) == expected
 
 
 def test_a_dataset_without_annotation_is_refused(tmp_path):

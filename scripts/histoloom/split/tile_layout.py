@@ -54,28 +54,43 @@ def reserved_array(path: Path, kind: type, shape: tuple[int, ...]) -> np.memmap:
 
 
 def annotated_windows(store: TileStore, tile_px: int, stride_px: int) -> list[Window]:
-    """Give the windows of a grid on each image that hold at least one annotated pixel.
+    """Give the windows of a grid on each image that hold at least one annotated pixel, each moved over what it holds.
 
-    Raises InputError where the grid would leave gaps, or nothing at all is annotated.
+    What is annotated in a window comes to lie in its middle, as far as the image goes; none of it is lost, and where
+    all is annotated the grid stays. Two windows that come to lie upon each other are one. Raises InputError where the
+    grid would leave gaps, or nothing at all is annotated.
     """
     if stride_px > tile_px:
         raise InputError(
             f"tiles.stride_px: {stride_px}; expected at most tiles.tile_px, {tile_px}, since pixels between windows "
             "would never be learnt from; lower stride_px"
         )
-    windows = [
-        Window(place.name, row, column)
+    found = (
+        Window(place.name, *corner)
         for place in store.places.values()
         for row in window_starts(place.height, tile_px, stride_px)
         for column in window_starts(place.width, tile_px, stride_px)
-        if (store.mask(place.name)[row : row + tile_px, column : column + tile_px] != IGNORE).any()
-    ]
+        if (corner := _centred(store.mask(place.name), row, column, tile_px))
+    )
+    windows = list(dict.fromkeys(found))
     if not windows:
         raise InputError(
             f"{store.paths[1]}: no pixel is annotated, all of them are {IGNORE}; expected one image at least with an "
             "annotation; annotate some of the dataset's images"
         )
     return windows
+
+
+def _centred(mask: UInt8[np.ndarray, "height width"], row: int, column: int, tile_px: int) -> tuple[int, int] | None:
+    """The corner of the window moved so that its annotated pixels' bounding box is in its middle; None without any."""
+    annotated = mask[row : row + tile_px, column : column + tile_px] != IGNORE
+    if not annotated.any():
+        return None
+    spans = (np.flatnonzero(annotated.any(axis)) for axis in (1, 0))
+    middles = [start + (span[0] + span[-1] + 1) // 2 for start, span in zip((row, column), spans, strict=True)]
+    moved = (min(middle - tile_px // 2, length - tile_px) for middle, length in zip(middles, mask.shape, strict=True))
+    top, left = (max(0, int(start)) for start in moved)
+    return top, left
 
 
 def window_starts(length: int, tile_px: int, stride_px: int) -> list[int]:
