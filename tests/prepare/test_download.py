@@ -1,101 +1,29 @@
+"""A file from the web: resumed where it broke, checked by its digest, refused where it is not the file."""
+
 import hashlib
 import json
 import os
-import re
 import shutil
 import socket
 import subprocess
 import sys
-import threading
-import time
-import zipfile
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from io import BytesIO
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from histoloom import progress as progress_module
 from histoloom.errors import InputError
 from histoloom.prepare.fetch.download import fetch_file
-from histoloom.prepare.fetch.fetching import Fetched, RemoteFile, fetch_files, read_receipt, write_receipt
 from histoloom.progress import line_printer, progress_bar
-from histoloom.raw_data import raw_digest
+from tests.prepare.file_server import BODY, DIGEST, OTHER, running_server
 
-SCRIPT = Path(__file__).parents[2] / "scripts" / "fetch_dataset.py"
-BODY = np.random.default_rng(0).bytes(3_000_000)
-OTHER = np.random.default_rng(1).bytes(3_000_000)
-DIGEST = hashlib.sha256(BODY).hexdigest()
-
-
-class Server(ThreadingHTTPServer):
-    """A web server of one file. `breaks` are the numbers of bytes after which answers are cut, one for each answer."""
-
-    daemon_threads = True
-
-    def __init__(self):
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.body, self.etag, self.ranges, self.breaks = BODY, '"one"', True, []
-        self.statuses, self.redirect, self.asked, self.paths = [], "", [], {}
-        self.changes = []
-
-    @property
-    def url(self):
-        return f"http://127.0.0.1:{self.server_port}/fold_1.bin"
-
-    def handle_error(self, request, client_address):
-        """Broken pipes are what these tests are about."""
-
-
-class Handler(BaseHTTPRequestHandler):
-    def do_GET(self):
-        server = self.server
-        server.asked.append((self.headers.get("Range"), self.headers.get("If-Range")))
-        status = server.statuses.pop(0) if server.statuses else 200
-        if server.redirect:
-            self.send_response(302)
-            self.send_header("Location", server.redirect)
-            self.end_headers()
-            return
-        if status != 200:
-            self.send_error(status)
-            return
-        if server.changes:
-            server.body, server.etag = server.changes.pop(0)
-        self._send(server.paths.get(self.path, server.body))
-
-    def _send(self, body):
-        server, start = self.server, 0
-        wanted = re.fullmatch(r"bytes=(\d+)-", self.headers.get("Range", ""))
-        if wanted and server.ranges and self.headers.get("If-Range", server.etag) == server.etag:
-            start = int(wanted[1])
-            if start >= len(body):
-                self.send_error(416)
-                return
-        self.send_response(206 if start else 200)
-        if start:
-            self.send_header("Content-Range", f"bytes {start}-{len(body) - 1}/{len(body)}")
-        if server.etag:
-            self.send_header("ETag", server.etag)
-        self.send_header("Content-Length", str(len(body) - start))
-        self.end_headers()
-        count = server.breaks.pop(0) if server.breaks else len(body)
-        self.wfile.write(body[start : start + count])
-
-    def log_message(self, *arguments):
-        """The log of the tests stays empty."""
+SCRIPTS = Path(__file__).parents[2] / "scripts"
 
 
 @pytest.fixture
 def server():
-    server = Server()
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    yield server
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with running_server() as server:
+        yield server
 
 
 def fetch(server, folder, digest=DIGEST, **options):
@@ -241,17 +169,10 @@ def test_a_redirection_off_the_web_is_refused(target, server, tmp_path):
 
 
 def test_a_redirection_to_another_server_is_followed(server, tmp_path):
-    first = Server()
-    first.redirect = server.url
-    thread = threading.Thread(target=first.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
     server.breaks = [1_000_000]
-    try:
+    with running_server() as first:
+        first.redirect = server.url
         assert fetch(first, tmp_path) == BODY
-    finally:
-        first.shutdown()
-        thread.join()
-        first.server_close()
     assert server.asked[1] == ("bytes=1000000-", '"one"')
 
 
@@ -306,7 +227,7 @@ resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, 1_000_000))
 fetch_file(sys.argv[1], sys.argv[2], Path(sys.argv[3]))
 """
     command = [sys.executable, "-c", code, server.url, DIGEST, str(tmp_path / "fold.bin")]
-    run = subprocess.run(command, env=os.environ | {"PYTHONPATH": str(SCRIPT.parent)}, capture_output=True, text=True)
+    run = subprocess.run(command, env=os.environ | {"PYTHONPATH": str(SCRIPTS)}, capture_output=True, text=True)
     assert "histoloom.errors.InputError" in run.stderr
     assert "cannot be written (File too large)" in run.stderr
     assert (tmp_path / ".fold.bin.part").stat().st_size == 1_000_000
@@ -329,132 +250,6 @@ def test_progress_grows_to_the_size_of_the_file_over_a_break(server, tmp_path):
     assert [done for done, _ in calls] == sorted(done for done, _ in calls)
     assert calls[-1] == (3_000_000, 3_000_000)
     assert {total for _, total in calls} == {3_000_000}
-
-
-def zipped(**members):
-    buffer = BytesIO()
-    with zipfile.ZipFile(buffer, "w") as archive:
-        for name, text in members.items():
-            archive.writestr(f"Fold/{name}.txt", text)
-    return buffer.getvalue()
-
-
-def served(server, **bodies):
-    server.paths = {f"/{name.replace('_', '.')}": body for name, body in bodies.items()}
-    base = server.url.rsplit("/", 1)[0]
-    return [
-        RemoteFile(base + path, hashlib.sha256(body).hexdigest(), path.endswith("zip"))
-        for path, body in server.paths.items()
-    ]
-
-
-def test_archives_are_unpacked_and_other_files_kept_and_then_nothing_is_asked(server, tmp_path):
-    files = served(server, a_zip=zipped(one="1"), b_zip=zipped(two="22"), c_csv=b"x\n")
-    root = tmp_path / "root"
-    fetched = fetch_files(files, root)
-    assert [(row.bytes > 0, row.entries) for row in fetched] == [(True, ("Fold",))] * 2 + [(True, ("c.csv",))]
-    assert (root / "Fold" / "one.txt").read_text() == "1"
-    assert (root / "Fold" / "two.txt").read_text() == "22"
-    assert (root / "c.csv").read_bytes() == b"x\n"
-    asked = len(server.asked)
-    assert fetch_files(files, root) == fetched
-    assert len(server.asked) == asked == 3
-
-
-def test_what_was_removed_is_unpacked_again_without_network(server, tmp_path):
-    files = served(server, a_zip=zipped(one="1"))
-    fetch_files(files, tmp_path)
-    shutil.rmtree(tmp_path / "Fold")
-    fetch_files(files, tmp_path)
-    assert (tmp_path / "Fold" / "one.txt").read_text() == "1"
-    assert len(server.asked) == 1
-
-
-def test_a_file_that_the_user_changed_is_not_overwritten(server, tmp_path):
-    (tmp_path / "c.csv").write_text("mine")
-    with pytest.raises(InputError, match=r"c.csv: differs from http.*; expected the same or none; move it away"):
-        fetch_files(served(server, c_csv=b"x\n"), tmp_path)
-    assert (tmp_path / "c.csv").read_text() == "mine"
-
-
-def test_two_files_of_one_name_are_refused(tmp_path):
-    files = [RemoteFile(f"http://host/{folder}/a.zip", DIGEST, True) for folder in "xy"]
-    with pytest.raises(InputError, match=r"another file is 'a.zip' too"):
-        fetch_files(files, tmp_path)
-
-
-def test_a_receipt_counts_only_for_its_own_files_and_while_their_entries_are_there(tmp_path):
-    (tmp_path / "Fold").mkdir()
-    file = RemoteFile("http://host/a.zip", DIGEST, True)
-    row = Fetched(file.url, DIGEST, 7, ("Fold",))
-    write_receipt(tmp_path / "receipt.json", "mine", "CC0", "Me 2020", [row])
-    assert read_receipt(tmp_path / "receipt.json", [file], tmp_path) == [row]
-    other = RemoteFile("http://host/a.zip", "0" * 64, True)
-    assert read_receipt(tmp_path / "receipt.json", [other], tmp_path) is None
-    (tmp_path / "Fold").rmdir()
-    assert read_receipt(tmp_path / "receipt.json", [file], tmp_path) is None
-
-
-def command(root, *arguments):
-    tables = ("--digests", str(root.parent / "digests.json"), "--receipt", str(root.parent / "receipt.json"))
-    words = ["--dataset", "mine", "--root", str(root), *tables, *arguments]
-    return [sys.executable, str(SCRIPT), *words]
-
-
-def test_the_script_fetches_resumes_after_a_kill_and_writes_the_receipt_last(server, tmp_path):
-    body = zipped(one="1" * 2_000_000, two=BODY.hex()[:2_000_000])
-    (file,) = served(server, a_zip=body)
-    server.breaks = [1_000_000]
-    words = command(
-        tmp_path / "root", "--file", file.url, file.sha256, "yes", "--licence", "CC0", "--citation", "Me 2020"
-    )
-    server.statuses = [200] + [500] * 99  # after the break the script waits, and is killed while it does
-    killed = subprocess.Popen(words, stderr=subprocess.PIPE)
-    while len(server.asked) < 2:
-        assert killed.poll() is None
-        time.sleep(0.01)
-    killed.kill()
-    killed.communicate()
-    assert not (tmp_path / "receipt.json").exists()
-    assert (tmp_path / "root" / ".downloads" / ".a.zip.part").stat().st_size == 1_000_000
-    server.statuses, before = [], len(server.asked)
-    run = subprocess.run(words, capture_output=True, text=True)
-    assert (run.returncode, run.stdout) == (0, "")
-    assert server.asked[before:] == [("bytes=1000000-", '"one"')]
-    assert re.search(r"mine: 4 of 4 MB, \d+ s", run.stderr)
-    assert json.loads((tmp_path / "receipt.json").read_text()) == {
-        "dataset": "mine",
-        "licence": "CC0",
-        "citation": "Me 2020",
-        "content": raw_digest(tmp_path / "root", tmp_path / "again.json"),
-        "files": [{"url": file.url, "sha256": file.sha256, "bytes": len(body), "entries": ["Fold"]}],
-    }
-    server.paths, server.statuses = {}, [404] * 9
-    again = subprocess.run(words, capture_output=True, text=True)
-    assert (again.returncode, again.stderr, len(server.asked)) == (0, "", before + 1)
-
-
-def test_a_dataset_with_login_prints_its_steps_and_accepts_what_was_put_there(tmp_path):
-    root = tmp_path / "root"
-    words = command(root, "--steps", "1. Log in.\n2. Unpack it there.\n", "--licence", "CC BY 4.0")
-    run = subprocess.run(words, capture_output=True, text=True)
-    assert run.returncode == 1
-    assert run.stderr == (
-        f"error: {root}: is empty, and mine has no direct link; expected the dataset; do this by hand, then run "
-        "again:\n1. Log in.\n2. Unpack it there.\nLicence: CC BY 4.0\n"
-    )
-    assert not (tmp_path / "receipt.json").exists()
-    root.mkdir()
-    (root / "a.png").touch()
-    run = subprocess.run(words, capture_output=True, text=True)
-    assert (run.returncode, run.stderr) == (0, f"{root}: is there, put by hand; nothing to fetch\n")
-    assert json.loads((tmp_path / "receipt.json").read_text())["files"] == []
-
-
-def test_a_dataset_without_source_says_so(tmp_path):
-    run = subprocess.run(command(tmp_path / "root"), capture_output=True, text=True)
-    assert run.returncode == 1
-    assert "error: dataset 'mine': has no 'source'" in run.stderr
 
 
 def test_a_log_gets_a_line_every_ten_seconds_and_one_at_the_end(monkeypatch, capsys):

@@ -2,7 +2,6 @@
 
 from collections import Counter, defaultdict
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,49 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from histoloom.errors import InputError
-from histoloom.prepare.duplicates.pairs import Duplicate
-from histoloom.prepared import IndexRow
-from histoloom.split.folds.clusters import connected, joined_groups, pictures_of
+from histoloom.split.folds.clusters import connected, joined_groups
 from histoloom.split.folds.fold_findings import fold_findings, joined_findings, repeat_findings
-from histoloom.split.folds.lists import split_list
 from histoloom.split.folds.members import Member
-from histoloom.split.folds.splits import Material, split_grouped, split_official, split_proportions
-from histoloom.split.folds.strata import deal, read_class_pixels
-
-
-def row(name, group="", stratum="", fold=None, pixels=None, source=""):
-    nowhere = Path("unread.png")
-    return IndexRow(name, nowhere, nowhere, None, 8, 8, None, group, stratum, fold, source, pixels or f"sha-{name}")
-
-
-def rows(*sizes, strata=None):
-    """Groups g0, g1, ... of the given numbers of images."""
-    strata = strata or [""] * len(sizes)
-    return [
-        row(f"g{group}-{image}", f"g{group}", stratum)
-        for group, (size, stratum) in enumerate(zip(sizes, strata, strict=True))
-        for image in range(size)
-    ]
-
-
-def grouped(index, fold_count=3, seed=0, validation="groups", fraction=0.2, repeats=1, **material):
-    return split_grouped(Material(index, **material), fold_count, repeats, validation, fraction, seed)
-
-
-def proportions(index, seed=0, test=0.2, validation="groups", fraction=0.2, repeats=1, **material):
-    return split_proportions(Material(index, **material), repeats, test, validation, fraction, seed)
-
-
-def pair(first, second, kind="near"):
-    return Duplicate("toy", first, "toy", second, kind, 3, "none")
-
-
-def groups_of(members, fold, part):
-    return {member.group for member in members if (member.fold, member.part) == (fold, part)}
-
-
-def names_of(members, fold, part):
-    return {member.name for member in members if (member.fold, member.part) == (fold, part)}
+from histoloom.split.folds.splits import split_official
+from histoloom.split.folds.strata import read_class_pixels
+from tests.split.fold_cases import grouped, groups_of, names_of, pair, proportions, row, rows
 
 
 def test_equal_groups_are_shared_equally():
@@ -240,55 +202,6 @@ def test_a_fourth_official_split_is_refused():
 LISTED = [row("a", "one"), row("b", "two"), row("c", "three"), row("d", "four")]
 
 
-def listed(folder, text, fold_count=1):
-    path = folder / "list.csv"
-    path.write_bytes(text if isinstance(text, bytes) else text.encode())
-    return split_list(LISTED, path, fold_count)
-
-
-def test_a_list_is_taken_at_its_word(tmp_path):
-    members = listed(tmp_path, "name,part\nd,left_out\nc,test\nb,val\na,train\n")
-    assert members == [Member(0, "train", "a", "one"), Member(0, "val", "b", "two"), Member(0, "test", "c", "three")]
-    (found,) = fold_findings(members, LISTED, [], {})[3:]  # behind three parts of one group
-    assert (found.severity, found.kind) == ("info", "left_out")
-    assert found.message == "1 images (d) take part in no fold"
-
-
-def test_a_list_of_a_spreadsheet_with_folds_is_read(tmp_path):
-    text = "\ufeffname,fold,part\r\n" + "".join(
-        f"{name},{fold},{part}\r\n"
-        for fold, parts in enumerate(["train val test train", "test train val train"])
-        for name, part in zip("abcd", parts.split(), strict=True)
-    )
-    members = listed(tmp_path, text, fold_count=2)
-    assert (names_of(members, 0, "test"), names_of(members, 1, "test")) == ({"c"}, {"a"})
-
-
-BAD_LISTS = {
-    "no image": ("name,part\na,train\nx,test\n", r"list.csv, line 3: image 'x'; expected a name of index.csv"),
-    "no part": ("name,part\na,training\n", r"line 2: part 'training'; expected train, val, test or left_out"),
-    "no fold": ("name,fold,part\na,one,train\n", r"line 2: fold 'one'; expected a whole number from 0"),
-    "twice": ("name,part\na,train\nb,val\na,test\n", r"line 4: image 'a' again for fold 0, as in line 2"),
-    "forgotten": ("name,part\na,train\nb,val\n", r"does not name 2 images of index.csv \(c, d\); expected all"),
-    "folds": ("name,fold,part\n" + "".join(f"{n},1,train\n" for n in "abcd"), r"has folds 1; expected 0 to 0"),
-    "columns": ("image,part\na,train\n", r"has columns image, part; expected name,part or name,fold,part"),
-    "empty": ("", r"has columns none; expected name,part"),
-    "short": ("name,fold,part\na\n", r"line 2: part ''; expected train"),
-    "not text": (b"name,part\n\xe4,train\n", r"cannot be read as text \(.*expected a CSV in UTF-8"),
-}
-
-
-@pytest.mark.parametrize("text, message", BAD_LISTS.values(), ids=BAD_LISTS.keys())
-def test_a_bad_list_is_refused_with_its_line(text, message, tmp_path):
-    with pytest.raises(InputError, match=message):
-        listed(tmp_path, text)
-
-
-def test_a_missing_list_is_refused(tmp_path):
-    with pytest.raises(InputError, match=r"no such list of folds; expected a CSV"):
-        split_list(LISTED, tmp_path / "nowhere.csv", 1)
-
-
 def test_class_pixels_are_those_of_the_index(tmp_path):
     path = tmp_path / "images.csv"
     path.write_text("name,pixels_0,pixels_1\nb,5,0\na,3,4\nother,1,1\n")
@@ -318,135 +231,3 @@ def test_what_a_part_lacks_is_told():
     assert {finding.severity for finding in found} == {"warning"}
     assert found[0].message.startswith("class 'tumour' has no pixel in train of fold 0; nothing of it can be learnt")
     assert found[1].message.startswith("1 strata (liver) have no image in train of fold 0")
-
-
-groupings = st.lists(
-    st.tuples(st.integers(0, 8), st.sampled_from(["", "breast", "colon"]), st.integers(0, 5), st.integers(0, 3)),
-    min_size=12,
-    max_size=40,
-)
-choices = st.fixed_dictionaries(
-    {
-        "validation": st.sampled_from(["groups", "images"]),
-        "fraction": st.floats(0.05, 0.5),
-        "seed": st.integers(0, 1000),
-        "repeats": st.integers(1, 3),
-        "stratify": st.sets(st.sampled_from(["stratum", "classes"])).map(sorted),
-    }
-)
-
-
-def random_material(grouping):
-    """An index with at least five groups, class pixels, and pictures that several images show."""
-    index = [row(f"x{number}", f"g{group}", stratum) for number, (group, stratum, _, _) in enumerate(grouping)]
-    pixels = {f"x{number}": (50, few * many) for number, (_, _, few, many) in enumerate(grouping)}
-    index += rows(2, 2, 2, 2, 2)
-    return index, {image.name: pixels.get(image.name, (40, 7)) for image in index}
-
-
-@settings(max_examples=60, deadline=None)
-@given(groupings, choices, st.integers(3, 5))
-def test_every_image_is_tested_once_in_each_repeat_and_groups_stay_whole(grouping, choice, fold_count):
-    index, pixels = random_material(grouping)
-    names = sorted(image.name for image in index)
-    members = grouped(index, fold_count, pixels=pixels, **choice)
-    assert {member.fold for member in members} == set(range(fold_count * choice["repeats"]))
-    for repeat in range(choice["repeats"]):
-        folds = range(repeat * fold_count, (repeat + 1) * fold_count)
-        assert sorted(m.name for m in members if m.part == "test" and m.fold in folds) == names
-    for fold in range(fold_count * choice["repeats"]):
-        assert sorted(member.name for member in members if member.fold == fold) == names
-        train, val, test = (groups_of(members, fold, part) for part in ("train", "val", "test"))
-        assert val and test
-        assert not (train | val) & test
-        assert choice["validation"] == "images" or not train & val
-
-
-@settings(max_examples=30, deadline=None)
-@given(groupings, choices, st.floats(0.1, 0.4))
-def test_groups_stay_whole_in_proportions(grouping, choice, test_share):
-    index, pixels = random_material(grouping)
-    members = proportions(index, test=test_share, pixels=pixels, **choice)
-    for fold in range(choice["repeats"]):
-        assert sorted(m.name for m in members if m.fold == fold) == sorted(image.name for image in index)
-        assert not (groups_of(members, fold, "train") | groups_of(members, fold, "val")) & groups_of(
-            members, fold, "test"
-        )
-
-
-@settings(max_examples=40, deadline=None)
-@given(groupings, choices, st.randoms(use_true_random=False))
-def test_the_order_of_rows_changes_nothing(grouping, choice, random):
-    index, pixels = random_material(grouping)
-    shuffled = random.sample(index, len(index))
-    mixed = dict(random.sample(sorted(pixels.items()), len(pixels)))
-    twins = [pair("g1-0", "x3"), pair("g1-1", "x3"), pair("x5", "x6", "identical")]
-    turned = [pair(twin.second, twin.first, twin.kind) for twin in random.sample(twins, 3)]
-    for split in (grouped, proportions):
-        one = split(index, pixels=pixels, pictures=pictures_of(index, twins), **choice)
-        two = split(shuffled, pixels=mixed, pictures=pictures_of(shuffled, turned), **choice)
-        assert one == two
-    assert joined_groups(index, twins) == joined_groups(shuffled, turned)
-
-
-@settings(max_examples=60, deadline=None)
-@given(
-    st.lists(st.tuples(st.integers(1, 9), st.integers(0, 5), st.integers(0, 5)), min_size=9, max_size=30),
-    st.integers(2, 5),
-    st.booleans(),
-    st.integers(0, 99),
-)
-def test_equal_bins_differ_by_no_more_than_promised(groups, bins, is_stratified, seed):
-    counts = np.array(groups)[:, : 3 if is_stratified else 1]
-    counts = counts[:, counts.any(axis=0)]
-    names = [f"g{number}" for number in range(len(groups))]
-    bin_of = deal(names, counts, [1 / bins] * bins, str(seed))
-    images = [
-        sum(size for name, (size, _, _) in zip(names, groups, strict=True) if bin_of[name] == b) for b in range(bins)
-    ]
-    largest, total = counts[:, 0].max(), counts[:, 0].sum()
-    assert min(images) > 0
-    assert max(images) - min(images) <= (2 if counts.shape[1] > 1 else 1) * largest
-    assert max(images) <= total / bins + largest
-
-
-@settings(max_examples=60, deadline=None)
-@given(
-    st.lists(st.tuples(st.integers(1, 9), st.integers(0, 5)), min_size=5, max_size=30),
-    st.floats(0.1, 0.4),
-    st.floats(0.1, 0.4),
-    st.integers(0, 99),
-)
-def test_no_bin_exceeds_its_target_by_more_than_the_largest_group(groups, test, val, seed):
-    names = [f"g{number}" for number in range(len(groups))]
-    counts = np.array(groups)
-    targets = [test, 1 - test - val, val]
-    bin_of = deal(names, counts[:, counts.any(axis=0)], targets, str(seed))
-    for number, target in enumerate(targets):
-        images = sum(size for name, (size, _) in zip(names, groups, strict=True) if bin_of[name] == number)
-        assert 0 < images <= target * counts[:, 0].sum() + counts[:, 0].max() + 1e-6
-
-
-def test_a_bin_with_most_of_a_class_still_gets_its_images():
-    # g0 holds nine tenths of ten classes, so all other groups do better elsewhere: only the bound brings them here.
-    counts = np.ones((60, 11), np.int64)
-    counts[0, 1:] = 9 * 59
-    names = [f"g{number}" for number in range(60)]
-    images = Counter(deal(names, counts, [1 / 6] * 6, "0").values())
-    assert max(images.values()) - min(images.values()) <= 2
-    images = Counter(deal(names, counts, [0.3, 0.6, 0.1], "0").values())
-    assert images[0] <= 18 + 1 and images[1] <= 36 + 1 and images[2] <= 6 + 1
-
-
-def test_stratified_shares_are_closer_than_unstratified_ones():
-    # 200 groups of one image, a class that a tenth of them have and five organs: how far the folds' shares are apart.
-    random = np.random.default_rng(7)
-    index = [row(f"i{number}", f"g{number}", f"organ{random.integers(5)}") for number in range(200)]
-    pixels = {image.name: (1000, int(random.integers(900)) * int(random.random() < 0.1)) for image in index}
-
-    def spread(members):
-        shares = [sum(pixels[name][1] for name in names_of(members, fold, "test")) for fold in range(3)]
-        return (max(shares) - min(shares)) / sum(shares)
-
-    assert spread(grouped(index, pixels=pixels, stratify=["stratum", "classes"])) < 0.05
-    assert spread(grouped(index)) > 0.1
