@@ -1,5 +1,6 @@
 """A folder has one run at a time, whoever comes second or after a kill."""
 
+import errno
 import fcntl
 import os
 import re
@@ -13,7 +14,7 @@ import pytest
 
 from histoloom.errors import HeldError, InputError
 from histoloom.lease import Spans, leased
-from histoloom.lease_holder import holder_of
+from histoloom.lease_holder import holder_of, this_run
 from tests.lease_case import QUICK, SECONDS, held, started
 
 # Each run notes that it is in, and that nobody else is; a lease that is taken is asked for again.
@@ -128,6 +129,24 @@ def test_a_file_that_was_removed_before_it_was_locked_is_no_lease(folder, monkey
     monkeypatch.setattr(fcntl, "flock", lock_too_late)
     with leased(folder, QUICK) as lease:
         lease.check()
+
+
+@pytest.mark.parametrize("call", ["flock", "fstat", "pread"])
+def test_a_file_that_another_host_removed_is_no_lease(call, folder, monkeypatch):
+    module = fcntl if call == "flock" else os
+    real, failures = getattr(module, call), iter([OSError(errno.ESTALE, "Stale file handle")])
+
+    def stale_once(*arguments):
+        for failure in failures:
+            raise failure
+        return real(*arguments)
+
+    lease_of(folder).parent.mkdir(parents=True, exist_ok=True)
+    lease_of(folder).write_bytes(this_run().line())  # of a run here that was killed
+    monkeypatch.setattr(module, call, stale_once)
+    with leased(folder, QUICK) as lease:
+        lease.check()
+    assert not list(failures)
 
 
 def test_the_file_stays_one_of_the_same_length_and_can_be_read_at_any_time(folder):

@@ -1,5 +1,6 @@
 """The file of a lease: made, locked, read and written so that no other run, on whatever host, sees half of it."""
 
+import errno
 import fcntl
 import os
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ from histoloom.files import FULL
 from histoloom.lease_holder import LENGTH, Holder, holder_of
 
 FLAGS = os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK  # neither a link to a file of others nor a pipe that waits
+GONE = (errno.ENOENT, errno.ESTALE)  # the second: NFS, of an open file that another host removed
 RACES = 1000  # that one can lose in a row to runs that end and take the folder around with them
 
 
@@ -28,12 +30,14 @@ def opened_and_locked(path: Path, mine: Holder) -> tuple[int, bool]:
             return file, False
         except OSError as error:
             os.close(file)
+            if error.errno in GONE:
+                continue
             raise InputError(
                 f"{path}: its file system cannot lock files ({error.strerror}); expected one that can, since two runs "
                 "would damage each other's work;\nmount it with locks (flock on Lustre), or keep the results elsewhere"
             ) from error
         # Whoever held it may have removed it between our opening and locking it: then it is no longer the lease.
-        with suppress(FileNotFoundError):
+        with unless_gone():
             if os.path.samestat(os.fstat(file), path.lstat()):
                 return file, True
         os.close(file)
@@ -56,9 +60,21 @@ def refused(path: Path) -> Iterator[None]:
         ) from error
 
 
+@contextmanager
+def unless_gone() -> Iterator[None]:
+    """End the block where the file is no longer there: removed by another run, here or on another host."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in GONE:
+            raise
+
+
 def read(file: int) -> bytes:
-    """All that we look at."""
-    return os.pread(file, LENGTH, 0)
+    """All that we look at; nothing where the file was removed meanwhile."""
+    with unless_gone():
+        return os.pread(file, LENGTH, 0)
+    return b""
 
 
 def write(file: int, holder: Holder) -> None:
@@ -71,14 +87,13 @@ def write(file: int, holder: Holder) -> None:
 
 def holder_at(path: Path) -> Holder | None:
     """Who holds the lease now, by its file; None where there is none or it does not say."""
-    try:
+    with unless_gone():
         file = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)  # anew: only then does NFS ask what other hosts have written
-    except FileNotFoundError:
-        return None
-    try:
-        return holder_of(read(file))
-    finally:
-        os.close(file)
+        try:
+            return holder_of(read(file))
+        finally:
+            os.close(file)
+    return None
 
 
 def _opened(path: Path, mine: Holder) -> int:
