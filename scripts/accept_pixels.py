@@ -10,7 +10,7 @@ from histoloom.errors import run
 from histoloom.files import atomic_folder, write_table
 from histoloom.formats.images import read_mask, write_image
 from histoloom.prepared import read_description
-from histoloom.rounds.acceptance import Census, Rule, judged, marked, refuse_many_classes
+from histoloom.rounds.acceptance import Census, Rule, judged, marked
 from histoloom.rounds.drift import DRIFT_COLUMNS, Drift
 from histoloom.rounds.round_files import judged_images
 
@@ -18,7 +18,6 @@ from histoloom.rounds.round_files import judged_images
 def main() -> None:
     args = parse()
     rule, classes = settings_among(args, Rule), read_description(args.dataset).classes
-    refuse_many_classes(len(classes))
     images = judged_images(args.index, args.parts, args.probabilities)
     census, drift = Census(len(classes)), Drift(len(classes))
     for image in tqdm(images, desc="judge", unit="image", disable=None):

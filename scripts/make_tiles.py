@@ -1,6 +1,7 @@
 """Lay all pixels of a prepared dataset out for training, and list the windows on them."""
 
 import argparse
+import sys
 from dataclasses import astuple
 from pathlib import Path
 
@@ -15,11 +16,15 @@ def main() -> None:
     arguments = parse_arguments()
     index = read_index(arguments.index)
     arrays = arguments.images, arguments.masks, arguments.instances
-    places = write_pixels(index, arguments.downsample, *arrays)
+    places = write_pixels(index, arguments.downsample, *arrays, tell=warn)
     write_table(arguments.image_table, IMAGE_COLUMNS, map(astuple, places))
     store = TileStore.open(*arrays, arguments.image_table)
     windows = annotated_windows(store, arguments.tile_px, arguments.stride_px)
     write_table(arguments.windows, WINDOW_COLUMNS, map(astuple, windows))
+
+
+def warn(message: str) -> None:
+    print(f"warning: {message}", file=sys.stderr)
 
 
 def parse_arguments() -> argparse.Namespace:

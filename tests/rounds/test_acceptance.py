@@ -9,9 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from histoloom.errors import InputError
 from histoloom.marks import is_marked, unmarked
-from histoloom.rounds.acceptance import Census, Rule, distance_to_drawn, judged, marked, refuse_many_classes
+from histoloom.rounds.acceptance import Census, Rule, distance_to_drawn, judged, marked
 from histoloom.sample import IGNORE, PSEUDO
 
 ANYTHING = Rule(smoothing_px=0.0, confidence=0.0, agreement=0.01, distance_px=0.0, class_share=1.0)
@@ -43,6 +42,10 @@ def one(probabilities, drawn, **values) -> list[list[int]]:
 def test_a_pixel_is_accepted_from_the_confidence_on_and_marked_by_its_class():
     maps = of_foreground([[255, 230, 229, 0, 25, 26]])  # 0.9 is 229.5 of 255
     assert one([maps], nothing_drawn(1, 6), confidence=0.9) == [[129, 129, 255, 128, 128, 255]]
+
+
+def test_a_pixel_of_exactly_the_confidence_is_accepted():
+    assert one([of_foreground([[255, 254]])], nothing_drawn(1, 2), confidence=1.0) == [[129, 255]]
 
 
 def test_what_people_drew_stays_whatever_the_models_say():
@@ -145,12 +148,6 @@ def test_no_class_passes_its_cap_and_no_mark_is_less_sure_than_asked(seed, share
 def test_marks_are_taken_off_again():
     mask = np.array([[0, 1, PSEUDO, PSEUDO + 1, IGNORE]], np.uint8)
     assert unmarked(mask).tolist() == [[0, 1, 0, 1, IGNORE]]
-
-
-def test_more_classes_than_marks_are_refused():
-    with pytest.raises(InputError, match="128 classes; expected at most 127"):
-        refuse_many_classes(128)
-    refuse_many_classes(127)
 
 
 def largest_memory(models: int) -> int:

@@ -1,4 +1,4 @@
-"""Where a disk has no room for the masks of a round that is said; a page of a mapped file would kill the process."""
+"""Masks of a round at working resolution: accepted pixels alone fill what people left open; a full disk is told."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ import pytest
 from histoloom.errors import PlaceError
 from histoloom.formats.images import write_image
 from histoloom.prepared import IndexRow
-from histoloom.rounds.round_tiles import write_round_masks
+from histoloom.rounds.round_tiles import working_mask, write_round_masks
 from histoloom.split.tile_layout import write_pixels
 from histoloom.split.tiles import TileStore
 from tests.faults.disks import filled, small_disk
@@ -24,6 +24,15 @@ def drawn_tiles(folder: Path) -> TileStore:
     arrays = [folder / f"{name}.npy" for name in ("images", "masks", "instances")]
     (place,) = write_pixels([row], 1, *arrays)
     return TileStore((*arrays, folder / "images.csv"), *(np.load(path) for path in arrays), {"a": place})
+
+
+@pytest.mark.parametrize("accepted, expected", [(5, 255), (7, 255), (8, 128), (9, 128)])
+def test_peoples_few_pixels_of_a_block_do_not_count_as_accepted(accepted, expected):
+    marked = np.full(16, 255, np.uint8)
+    marked[:7] = 1  # people's, too few of the block's 16 to make it theirs
+    marked[7 : 7 + accepted] = 128
+    nobody = np.array([[255]], np.uint8)
+    assert working_mask(nobody, marked.reshape(4, 4), 4, Path("round.png")).tolist() == [[expected]]
 
 
 def test_masks_of_a_round_are_refused_and_the_process_not_killed_where_a_disk_is_full(tmp_path):

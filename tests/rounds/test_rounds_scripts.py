@@ -26,9 +26,11 @@ RULE = ["--smoothing-px", "0", "--confidence", "0.9", "--agreement", "1", "--dis
 
 @pytest.fixture(scope="module")
 def root(tmp_path_factory):
-    """A prepared dataset, its folds, parts of the first fold's training images, and perfect predictions of them."""
-    root = tmp_path_factory.mktemp("rounds")
-    (root / "known").mkdir()
+    """A prepared dataset, its folds, parts of the first fold's training images, and predictions by each part's model.
+
+    They are perfect of the images that the part leaves out, and all wrong of the others, which no rule may look at.
+    """
+    root, truths = tmp_path_factory.mktemp("rounds"), {}
     facts = {"name": "discs", "reader": "folder", "classes": ["background", "tumour"], "has_instances": False}
     write_json(root / "dataset.json", facts | {"licence": "", "citation": "", "facts": {}, "warnings": []})
     rows, measures = [], []
@@ -36,7 +38,7 @@ def root(tmp_path_factory):
         image, truth, strokes = disc(number)
         write_image(root / "images" / f"{name}.png", image)
         write_image(root / "masks" / f"{name}.png", strokes)
-        save_array(root / "known" / f"{name}.npy", np.stack([255 * (1 - truth), 255 * truth], 2).astype(np.uint8))
+        truths[name] = truth
         row = dict.fromkeys(INDEX_COLUMNS, "") | {"name": name, "image": f"images/{name}.png", "height": SIDE}
         rows.append(
             row | {"sha256": f"sha-{name}", "mask": f"masks/{name}.png", "width": SIDE, "group": PATIENTS[number]}
@@ -49,6 +51,12 @@ def root(tmp_path_factory):
     write_table(root / "duplicates.csv", DUPLICATE_COLUMNS, [])
     write_table(root / "near.csv", DUPLICATE_COLUMNS, [("discs", NAMES[0], "discs", NAMES[2], "near", 3, "none")])
     divide(root, "duplicates.csv", "parts.csv")
+    left_out = {(row["fold"], row["name"]) for row in read_table(root / "parts.csv") if row["part"] == "test"}
+    for part in map(str, range(6)):
+        (root / f"known{part}").mkdir()
+        for name, truth in truths.items():
+            said = truth if (part, name) in left_out else 1 - truth
+            save_array(root / f"known{part}/{name}.npy", np.stack([255 * (1 - said), 255 * said], 2).astype(np.uint8))
     accept(root, "round1")
     return root
 
@@ -82,7 +90,7 @@ def test_near_duplicates_are_twins_unless_somebody_looked_and_let_them_pass(root
 def accept(root, to: str, *before: str, rule: list[str] = RULE) -> None:
     (root / to).mkdir(exist_ok=True)
     ran(root, "accept_pixels", "--index", "index.csv", "--dataset", "dataset.json", "--parts", "parts.csv",
-        "--probabilities", *["known"] * 6, "--before", *before, *rule, "--masks", f"{to}/masks",
+        "--probabilities", *[f"known{part}" for part in range(6)], "--before", *before, *rule, "--masks", f"{to}/masks",
         "--drift", f"{to}/drift.csv")  # fmt: skip
 
 

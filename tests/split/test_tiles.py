@@ -229,6 +229,34 @@ def test_a_dataset_without_annotation_is_refused(tmp_path):
     assert done.stderr.startswith(f"error: {tmp_path / 'masks.npy'}: no pixel is annotated, all of them are 255")
 
 
+def thin_strokes(width):
+    """Strokes of class 1 in 8 x 8 blocks of background: `width` of each block's eight columns."""
+    mask = np.zeros((64, 64), np.uint8)
+    mask.reshape(64, 8, 8)[:, :, :width] = 1
+    return {"a": (np.zeros((64, 64, 3), np.uint8), mask)}
+
+
+def test_a_class_that_is_too_thin_for_the_resolution_is_refused(tmp_path):
+    done = make_tiles(tmp_path, write_prepared(tmp_path, thin_strokes(3), {}), downsample=8)
+    expected = "error: tiles.downsample: 8; of the 1536 pixels annotated as class 1 0 are left; expected half"
+    assert (done.returncode, done.stderr[: len(expected)]) == (1, expected)
+    assert not (tmp_path / "masks.npy").exists()
+
+
+def test_a_class_that_loses_most_of_its_pixels_is_told(tmp_path):
+    pairs = thin_strokes(1)
+    pairs["a"][1][:8, :8] = 1  # the only block that stays class 1: 64 of 8 * 64 + 64 - 8 pixels
+    done = make_tiles(tmp_path, write_prepared(tmp_path, pairs, {}), downsample=8)
+    assert done.returncode == 0
+    assert done.stderr.startswith("warning: tiles.downsample: 8; of the 568 pixels annotated as class 1 64 are left")
+
+
+def test_a_class_that_keeps_its_pixels_is_not_told(tmp_path):
+    pairs = thin_strokes(0)
+    pairs["a"][1][:, :5] = 1  # five of eight columns of the first blocks
+    assert make_tiles(tmp_path, write_prepared(tmp_path, pairs, {}), downsample=8).stderr == ""
+
+
 def test_a_stride_that_leaves_gaps_is_refused(tmp_path):
     done = make_tiles(tmp_path, write_prepared(tmp_path), **{"stride-px": 33})
     assert done.stderr.startswith("error: tiles.stride_px: 33; expected at most tiles.tile_px, 32")

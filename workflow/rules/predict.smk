@@ -34,6 +34,7 @@ rule predict:
         mem_mb=study.resources.predict.memory_mb,
         runtime=study.resources.predict.minutes,
         gres=study.resources.predict.gres,
+        gpu_jobs=1,
         tasks_per_gpu=0,
     shell:
         """

@@ -60,6 +60,7 @@ rule predict_slide:
         mem_mb=study.resources.slides.memory_mb,
         runtime=study.resources.slides.minutes,
         gres=study.resources.slides.gres,
+        gpu_jobs=1,
         tasks_per_gpu=0,
     shell:
         """
@@ -186,12 +187,13 @@ rule export_probabilities:
 
 
 rule draw_overview:
-    "Draw a slide with its classes, and how densely its nuclei lie."
+    "Draw a slide with its classes, and of a model of nuclei how densely they lie."
     input:
         slide=ancient(study.slides.file),
         slide_json="results/slides/{slide}/slide.json",
         classes="results/slides/{slide}/{dataset}/{architecture}/classes",
         nuclei="results/slides/{slide}/{dataset}/{architecture}/nuclei",
+        description="results/{dataset}/prepared/dataset.json",
     output:
         figure=report(
             "results/slides/{slide}/{dataset}/{architecture}/overview.png",
@@ -220,6 +222,7 @@ rule draw_overview:
             --slide-json {input.slide_json:q} \
             --classes {input.classes:q} \
             --nuclei {input.nuclei:q} \
+            --dataset {input.description:q} \
             {params.flags:q} \
             --figure {output.figure:q} > {log:q} 2>&1
         """

@@ -38,7 +38,7 @@ rule train:
         runtime=study.resources.train.minutes,
         gres=study.resources.train.gres,
         nodes=study.train.nodes,
-        processes=study.train.processes,
+        gpu_jobs=1,
         processes_per_node=study.train.processes_per_node,
         mpi=study.train.mpi,
         tasks=study.train.tasks,

@@ -35,7 +35,7 @@ rule tune:
         gres=study.resources.tune.gres,
         workers=study.tune.workers,
         nodes=study.train.nodes,
-        processes=study.train.processes,
+        gpu_jobs=1,
         processes_per_node=study.train.processes_per_node,
         mpi=study.train.mpi,
         tasks=study.train.tasks,

@@ -24,7 +24,6 @@ import numpy as np
 from jaxtyping import Bool, Float32, Int64, UInt8, UInt16
 
 from histoloom.arguments import setting
-from histoloom.errors import InputError
 from histoloom.predict.regions.smoothing import gaussian_weights
 from histoloom.sample import IGNORE, PSEUDO
 
@@ -157,15 +156,6 @@ def marked(
         places = np.flatnonzero(judgement.is_sure & (judgement.predicted == index))
         mask.flat[places[cap.taken(judgement.level.flat[places])]] = PSEUDO + index
     return mask
-
-
-def refuse_many_classes(class_count: int) -> None:
-    """Raise InputError where PSEUDO + class would not be told from 255."""
-    if class_count > IGNORE - PSEUDO:
-        raise InputError(
-            f"rounds: a dataset of {class_count} classes; expected at most {IGNORE - PSEUDO}, since masks hold "
-            f"{PSEUDO} + class; merge classes, or set rounds.count: 0"
-        )
 
 
 def _cap(sure: Int64[np.ndarray, " levels"], room: int) -> Cap:

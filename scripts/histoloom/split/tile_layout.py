@@ -4,11 +4,11 @@ Training reads random windows for hours: to decode a PNG for each would cost mor
 """
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Int32, UInt8
+from jaxtyping import Int32, Int64, UInt8
 
 from histoloom.errors import InputError
 from histoloom.files import atomic_file
@@ -19,15 +19,24 @@ from histoloom.split.downsample import downsampled_image, downsampled_instances,
 from histoloom.split.tiles import Place, TileStore, Window
 
 
-def write_pixels(index: Sequence[IndexRow], downsample: int, images: Path, masks: Path, instances: Path) -> list[Place]:
+def write_pixels(
+    index: Sequence[IndexRow],
+    downsample: int,
+    images: Path,
+    masks: Path,
+    instances: Path,
+    tell: Callable[[str], None] = lambda message: None,
+) -> list[Place]:
     """Write all pixels at 1/downsample of their resolution, one image in memory at a time; tell where each lies.
 
-    `instances` becomes an empty array where no image has nucleus ids. Raises InputError where some have and others not,
-    and where a file's size is not the one that index.csv states.
+    `instances` becomes an empty array where no image has nucleus ids. `tell` is called with a message on each class
+    that loses most of its annotated pixels, as thin strokes do. Raises InputError where a class loses all of them,
+    where some images have nucleus ids and others not, and where a file's size is not the one that index.csv states.
     """
     places = list(_lay_out(index, downsample))
     total = sum(place.height * place.width for place in places)
     ids_total = total if _has_instances(index) else 0
+    native, kept = np.zeros(256, np.int64), np.zeros(256, np.int64)  # pixels of each mask value
     with atomic_file(images) as image_part, atomic_file(masks) as mask_part, atomic_file(instances) as instance_part:
         pixels = reserved_array(image_part, np.uint8, (total, 3))
         classes = reserved_array(mask_part, np.uint8, (total,))
@@ -37,11 +46,31 @@ def write_pixels(index: Sequence[IndexRow], downsample: int, images: Path, masks
             span = slice(place.offset, place.offset + place.height * place.width)
             pixels[span] = downsampled_image(image, downsample).reshape(-1, 3)
             classes[span] = downsampled_mask(mask, downsample).reshape(-1)
+            native += np.bincount(mask.reshape(-1), minlength=256)
+            kept += np.bincount(classes[span], minlength=256)
             if nuclei is not None:
                 ids[span] = downsampled_instances(nuclei, mask, downsample).reshape(-1)
+        _tell_of_losses(native[:IGNORE], kept[:IGNORE] * downsample**2, downsample, tell)
         for array in (pixels, classes, ids):
             array.flush()
     return places
+
+
+def _tell_of_losses(
+    native: Int64[np.ndarray, " values"],
+    kept: Int64[np.ndarray, " values"],
+    downsample: int,
+    tell: Callable[[str], None],
+) -> None:
+    for index in np.flatnonzero(2 * kept < native):
+        message = (
+            f"tiles.downsample: {downsample}; of the {native[index]} pixels annotated as class {index} {kept[index]} "
+            f"are left; expected half of them at least: {downsample} x {downsample} pixels become one, of the class "
+            "that most have, and of none where most are not annotated;\nlower tiles.downsample, or draw wider strokes"
+        )
+        if not kept[index]:
+            raise InputError(message)
+        tell(message)
 
 
 def reserved_array(path: Path, kind: type, shape: tuple[int, ...]) -> np.memmap:

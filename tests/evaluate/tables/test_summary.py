@@ -131,6 +131,13 @@ def test_class_names_with_a_meaning_of_their_own_are_refused(classes):
         check_classes(classes)
 
 
+def test_more_classes_than_masks_can_hold_beside_labels_of_models_are_refused():
+    names = [f"class {number}" for number in range(128)]
+    check_classes(names[:127])
+    with pytest.raises(InputError, match="classes: 128 of them; expected at most 127"):
+        check_classes(names)
+
+
 def test_an_image_tested_in_two_folds_counts_once_with_its_mean():
     counts = table([1, 3, 1], [2, 2, 0], groups="xxy", names="aab", folds="010")  # Dice 0.5, 0.75 and 1
     drawn = resample("xy", 50, rng())

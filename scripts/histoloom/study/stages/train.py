@@ -88,10 +88,6 @@ class Train:
         """Processes that torchrun starts on each node, one for each GPU."""
         return self._values(wildcards)["processes_per_node"]
 
-    def processes(self, wildcards: Any) -> int:
-        """Processes in all: what a run on one machine may limit."""
-        return self.nodes(wildcards) * self.processes_per_node(wildcards)
-
     def mpi(self, wildcards: Any) -> str:
         """What has Snakemake's Slurm leave it to the rule's own srun to start its tasks: any value, even none.
 
