@@ -105,4 +105,11 @@ def test_what_runs_again_first_is_a_rule_whose_flags_the_value_is_in(key):
     if said == NOTHING:
         assert found == set()
     else:
-        assert found & set(re.findall(r"\w+", said)), f"{key}: the page says {said}, the rules {sorted(found)}"
+        named = set(re.findall(r"\w+", said)) & {rule for rule, *_ in FLAGS}
+        assert named & found, f"{key}: the page says {said}, the rules {sorted(found)}"
+        assert first_stage(named) == first_stage(found), f"{key}: the page says {said}, the rules {sorted(found)}"
+
+
+def first_stage(rules):
+    """Of the stages of some rules the one that comes first in the way of the data."""
+    return min(STAGES.index(stage) for rule, stage, _ in FLAGS if rule in rules)

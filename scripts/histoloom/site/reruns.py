@@ -23,9 +23,9 @@ FIRST = {
     "tune": "tune",
     "tune.workers": "choose_trial",
     "tune.folds": "tune, in folds where nothing was sought yet",
-    "train": "train",
+    "train": "train, or tune where values are sought",
     **{f"train.{key}": NOTHING for key in RUN_KEYS},
-    "augment": "train",
+    "augment": "train, or tune where values are sought",
     "rounds": "accept_pixels",
     "rounds.count": "judge_round",
     "rounds.patience": "judge_round",
@@ -44,7 +44,7 @@ FIRST = {
     "evaluate": "evaluate",
     "evaluate.metrics": "summarise; evaluate, where a metric asks for facts that are not counted yet",
     "evaluate.second_annotator": "predict_annotator, then summarise",
-    "evaluate.bootstrap": "summarise",
+    "evaluate.bootstrap": "summarise, and choose_trial where values are sought",
     "evaluate.published": "summarise",
     "slides": "the step of slides that reads it",
     "export": "export_weights, export_onnx or export_bundle, of what is not there yet",
@@ -57,8 +57,8 @@ FIRST = {
 def runs_again(key: str) -> str:
     """What runs again first when the value at a dotted key changes.
 
-    >>> runs_again("train.epochs"), runs_again("train.nodes"), runs_again("resources.train.cores")
-    ('train', 'nothing', 'nothing')
+    >>> runs_again("split.scheme"), runs_again("train.nodes"), runs_again("resources.train.cores")
+    ('split', 'nothing', 'nothing')
     """
     parts = key.replace("[]", "").split(".")
     for length in range(len(parts), 0, -1):
