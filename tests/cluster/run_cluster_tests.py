@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tests.cluster.comparison import compare, report
+from tests.cluster.rounded_model import TARGETS, lay_strokes, round_failures
 from tests.cluster.slurm_faults import all_faults
 from tests.cluster.working_copies import DEMO, ROOT, lay, snakemake
 
@@ -64,6 +65,10 @@ def study_failures(arguments: argparse.Namespace) -> Iterator[str]:
     config = ["--configfile", *STUDY, *([SMALL] if arguments.small else [])]
     ways = {"local": [], "slurm": ["--profile", "slurm"]}
     copies = {way: lay(arguments.folder / way) for way in ways}
+    if arguments.small:
+        config = ["all", *TARGETS, *config]
+        for copy in copies.values():
+            lay_strokes(copy)
     for way, flags in ways.items():
         began, log = time.monotonic(), arguments.folder / f"{way}.log"
         status = snakemake(copies[way], *flags, *config, log=log, seconds=3600 * HOURS)
@@ -74,6 +79,8 @@ def study_failures(arguments: argparse.Namespace) -> Iterator[str]:
     rows = compare(copies["local"], copies["slurm"])
     print(report(rows), flush=True)
     yield from (f"{row.path}: {row.difference}" for row in rows if row.difference)
+    if arguments.small:
+        yield from round_failures(copies["slurm"])
 
 
 def fault_failures(arguments: argparse.Namespace) -> Iterator[str]:
@@ -90,7 +97,7 @@ def fault_failures(arguments: argparse.Namespace) -> Iterator[str]:
 
 def parsed() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--small", action="store_true", help="One dataset, one fold and two epochs of the demo.")
+    parser.add_argument("--small", action="store_true", help="One dataset, one fold, two epochs of the demo, a round.")
     parser.add_argument("--part", choices=("study", "faults"), help="Only this; else both.")
     parser.add_argument("--folder", type=Path, default=Path("/var/tmp/histoloom-cluster"), help="For all runs.")
     parser.add_argument("--rows", type=Path, help="JSON for a row of each fault.")

@@ -107,6 +107,19 @@ def test_the_round_of_the_last_verdict_is_chosen(rounds, tmp_path):
     assert len(rounds.verdicts(wildcards())) == 3
 
 
+def test_a_chosen_round_that_was_trained_anew_is_another_choice(rounds, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    judge(tmp_path, 0, 0, goes_on=False)
+    history = tmp_path / FOLD / "round0" / "history.csv"
+    found = [rounds.chosen_training(wildcards())]
+    history.parent.mkdir(parents=True)
+    for text in ("epoch,seconds\n1,2.5\n", "epoch,seconds\n1,2.5\n", "epoch,seconds\n1,2.6\n"):
+        history.write_text(text)
+        found.append(rounds.chosen_training(wildcards()))
+    assert found[0] == ""  # it is gone
+    assert found[1] == found[2] != found[3]
+
+
 def test_the_page_tells_of_as_many_rounds_as_each_fold_had(rounds, tmp_path):
     judge(tmp_path, 0, 0, goes_on=True)
     judge(tmp_path, 1, 1, goes_on=False)

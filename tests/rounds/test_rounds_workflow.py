@@ -3,6 +3,8 @@
 import json
 import re
 import shutil
+import subprocess
+import sys
 
 import pytest
 
@@ -77,14 +79,38 @@ def test_the_model_of_the_best_round_is_the_folds(finished):
     assert verdict["best"] == scores.index(max(scores))
 
 
+def with_rule(**values) -> dict:
+    """Sections of the study with another rule of acceptance."""
+    discs = STUDY["datasets"]["discs"]
+    return {"datasets": {"discs": discs | {"rounds": discs["rounds"] | values}}}
+
+
 def test_another_rule_accepts_anew_and_trains_no_model_of_round_0(finished):
     assert planned(finished, {}) == []
-    rounds = STUDY["datasets"]["discs"]["rounds"] | {"confidence": 0.7}
-    changed = {"datasets": {"discs": STUDY["datasets"]["discs"] | {"rounds": rounds}}}
-    assert planned(finished, changed) == [
+    assert planned(finished, with_rule(confidence=0.7)) == [
         "accept_pixels",
-        "choose_round",
         "judge_round",
         "tiles_of_round",
         "train_round",
+    ]
+
+
+def test_why_tells_the_changed_rule_and_that_the_verdict_is_not_known(finished):
+    write_study(finished, **with_rule(confidence=0.7))
+    words = ["scripts/explain_rerun.py", "--configfile", "study.yaml", "--target", TARGET]
+    done = subprocess.run([sys.executable, *words], cwd=finished, capture_output=True, text=True, check=True)
+    lines = done.stdout.splitlines()
+    assert lines[0].startswith("4 jobs would run, as far as is known now; when they last ran they took ")
+    assert lines[1:] == [
+        "",
+        "Because",
+        "  datasets.discs.rounds.confidence: 0.6 -> 0.7",
+        "      accept_pixels: tiny on discs, round 1, fold 0",
+        "",
+        "And therefore",
+        "      tiles_of_round 1, train_round 1, judge_round 1",
+        "",
+        "Known only when these have run; more jobs may follow, or fewer",
+        "  whether another round follows, and which round's model is kept",
+        "      judge_round: tiny on discs, round 1, fold 0",
     ]

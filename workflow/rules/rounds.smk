@@ -232,10 +232,11 @@ checkpoint judge_round:
 rule choose_round:
     "Make the model of the round that scored best on people's held-out pixels the model of its fold."
     input:
-        model=study.rounds.chosen_model,
-        history=study.rounds.chosen_history,
-        epochs=study.rounds.chosen_epochs,
-        # Judged anew with the same end, they choose nothing anew: which round it is stands in params.
+        # Judged anew with the same end, they choose nothing anew, and nothing that follows runs: which round it is, and
+        # which training of it, stands in params.
+        model=ancient(study.rounds.chosen_model),
+        history=ancient(study.rounds.chosen_history),
+        epochs=ancient(study.rounds.chosen_epochs),
         verdicts=ancient(study.rounds.verdicts),
     output:
         model="results/{dataset}/{architecture}/fold{fold}/model.safetensors",
@@ -250,6 +251,7 @@ rule choose_round:
         architecture=study.architecture_pattern,
     params:
         round=study.rounds.best,
+        training=study.rounds.chosen_training,
         code=study.code_of("choose_round"),
     shell:
         """

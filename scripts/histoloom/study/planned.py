@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from snakemake.api import SnakemakeApi
+from snakemake.common.tbdstring import TBDString
 from snakemake.exceptions import RuleException, WorkflowError
 from snakemake.settings.enums import Quietness
 from snakemake.settings.types import (
@@ -46,7 +47,8 @@ class PlannedJob:
 
     `rule_file` is where the rule stands, in workflow/rules, and `script` what its command runs; `missing` are outputs
     that are not there, `gone` those of them that were made before, `newer` inputs that changed after the outputs were
-    made.
+    made. What an undecided job reads, and some of its params, hang on a checkpoint that runs before it; params without
+    a value yet are left out.
     """
 
     rule: str
@@ -62,6 +64,8 @@ class PlannedJob:
     is_interrupted: bool = False
     is_command_changed: bool = False
     is_environment_changed: bool = False
+    is_checkpoint: bool = False
+    is_undecided: bool = False
 
     @property
     def stage(self) -> str:
@@ -121,7 +125,11 @@ def _planned(job: Any, plan: Any) -> PlannedJob:
         script=scripts[-1] if scripts else "",
         wildcards=dict(job.wildcards_dict),
         # Params that hang on input, output or resources are neither recorded nor compared.
-        params={name: value for name, value in job.params.items() if value in job.non_derived_params},
+        params={
+            name: value
+            for name, value in job.params.items()
+            if value in job.non_derived_params and not isinstance(value, TBDString)
+        },
         inputs=frozenset(map(str, job.input)),
         missing=missing,
         gone=tuple(file for file in missing if file in records),
@@ -131,6 +139,8 @@ def _planned(job: Any, plan: Any) -> PlannedJob:
         # Asked of each job by itself: Snakemake stops asking below a job that runs anyway.
         is_command_changed=any(persistence.code_changed(job)),
         is_environment_changed=any(persistence.software_stack_changed(job)),
+        is_checkpoint=job.rule.is_checkpoint,
+        is_undecided=job.incomplete_input_expand,
     )
 
 

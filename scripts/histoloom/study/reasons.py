@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from histoloom.study.config_words import changes, differences
+from histoloom.study.config_words import NOTHING, changes, differences
 from histoloom.study.planned import PlannedJob
 
 # In the order in which causes are told; a recorded value is one that nothing but the record of the config hangs on.
@@ -16,6 +16,7 @@ DIGESTS = {
     "code": ("code", "code of {script} or of what it imports changed"),
     "raw_data": ("data", "raw data of {dataset} changed"),
     "content": ("data", "the file of slide {slide} changed"),
+    "training": ("input", "the kept round was trained anew"),
 }
 RECORDED = "values"  # the param that holds the whole config, as JSON
 MOST_FILES = 2  # that are named; the rest is counted
@@ -61,7 +62,7 @@ def own_causes(job: PlannedJob, config: Mapping[str, Any]) -> list[Cause]:
     causes += [*_changed_params(job, config), *(Cause("input", f"{file} changed since") for file in job.newer)]
     if job.is_command_changed:
         causes.append(Cause("code", f"the command of rule {job.rule} changed (workflow/rules/{job.rule_file})"))
-    else:  # another command reads and makes other files
+    elif not job.is_undecided:  # another command reads and makes other files, and so may a checkpoint have it
         causes += _changed_files(job)
     if job.is_environment_changed:
         causes.append(Cause("environment", "the software environment of the rules changed"))
@@ -116,6 +117,8 @@ def _patterns(files: set[str] | frozenset[str], wildcards: Mapping[str, str]) ->
 def _drop_repeated(found: dict[Cause, list[PlannedJob]]) -> None:
     """Leave out of what changed in the recorded config what the flags of other jobs told already."""
     told = [cause.text for cause in found if cause.kind == "config"]
+    # What a dataset states newly was not set there, where its jobs had the section's value.
+    told += [re.sub(": .* -> ", f": {NOTHING} -> ", text) for text in told]
     for cause in [cause for cause in found if cause.kind == "recorded"]:
         # A dataset's own sections are recorded complete, so a section's change stands there once more.
         if any(f".{cause.text}".endswith(f".{text}") for text in told):

@@ -12,6 +12,11 @@ MOST_CAUSES = 12  # of the same jobs that are told; the rest is counted
 MOST_LABELS = 4  # jobs of one rule that are named
 MOST_RULES = 6  # that are told with what their jobs are about
 WIDTH = 90  # characters of a line of counts
+# Checkpoints, and what is known only when they have run.
+DECIDED = {
+    "choose_trial": "which values models are trained with, and whether anew",
+    "judge_round": "whether another round follows, and which round's model is kept",
+}
 
 
 def told(explanation: Explanation) -> list[str]:
@@ -19,13 +24,19 @@ def told(explanation: Explanation) -> list[str]:
     jobs = explanation.jobs
     if not jobs:
         return ["Nothing would run: all results are of this config, code and data."]
-    lines = [f"{_amount(len(jobs), 'job')} would run{_time_of(jobs)}.", "", "Because"]
+    deciding = _grouped((job for job in jobs if job.is_checkpoint), lambda job: DECIDED[job.rule])
+    known = ", as far as is known now" if deciding else ""
+    lines = [f"{_amount(len(jobs), 'job')} would run{known}{_time_of(jobs)}.", "", "Because"]
     for those, texts in _causes_by_jobs(explanation):
         lines += [f"  {text}" for text in texts[:MOST_CAUSES]]
         lines += [f"  and {len(texts) - MOST_CAUSES} more"] if len(texts) > MOST_CAUSES else []
         lines += [f"      {line}" for line in _jobs_by_rule(those)]
     if explanation.following:
         lines += ["", "And therefore", *(f"      {line}" for line in _rule_counts(explanation.following))]
+    if deciding:
+        lines += ["", "Known only when these have run; more jobs may follow, or fewer"]
+    for text, those in deciding.items():
+        lines += [f"  {text}", *(f"      {line}" for line in _jobs_by_rule(those))]
     return lines
 
 
@@ -65,7 +76,9 @@ def _jobs_by_rule(jobs: Sequence[PlannedJob]) -> Iterator[str]:
 
 def _rule_counts(jobs: Iterable[PlannedJob]) -> list[str]:
     counts = Counter(job.rule for job in jobs)
-    return textwrap.wrap(", ".join(f"{rule} {count}" for rule, count in counts.items()), WIDTH)
+    # No line ends between a rule and its count.
+    lines = textwrap.wrap(", ".join(f"{rule}\N{NO-BREAK SPACE}{count}" for rule, count in counts.items()), WIDTH)
+    return [line.replace("\N{NO-BREAK SPACE}", " ") for line in lines]
 
 
 def _subjects(jobs: Sequence[PlannedJob]) -> str:

@@ -3,6 +3,7 @@
 How many rounds there are is known only when they have been judged: what depends on it asks the checkpoint judge_round.
 """
 
+import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -99,6 +100,11 @@ class Rounds:
     def chosen_epochs(self, wildcards: Any) -> str:
         """Its strips of probe tiles."""
         return f"{_round(wildcards, self.best(wildcards))}/epochs"
+
+    def chosen_training(self, wildcards: Any) -> str:
+        """A digest of its history, whose seconds no other training has; empty where that is gone."""
+        path = Path(self.chosen_history(wildcards))
+        return hashlib.sha256(path.read_bytes()).hexdigest()[:12] if path.exists() else ""
 
     def last_verdicts(self, wildcards: Any) -> list[str]:
         """The last verdict of each fold, which has the scores of all its rounds."""
