@@ -17,6 +17,7 @@ from histoloom.arguments import pair
 from histoloom.errors import run
 from histoloom.files import digest_of, sha256, write_json
 from histoloom.lease import leased
+from histoloom.prepared import read_description
 from histoloom.train.stopping import stop_requests
 from histoloom.tune.space import own_values, read_space
 from histoloom.tune.trials import JOURNAL, Search, Trials
@@ -49,6 +50,7 @@ def identity(arguments: argparse.Namespace) -> str:
         **{name: getattr(arguments, name) for name in names},
         "options": [dict(arguments.sampler_options), dict(arguments.pruner_options)],
         "inputs": [sha256(path) for path in arguments.inputs],
+        "classes": read_description(arguments.dataset).classes,  # and not its licence or notes
     }
     return digest_of(json.dumps(facts, sort_keys=True).encode())[:16]
 
@@ -72,6 +74,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--space", type=mapping, required=True, help="JSON: choices or range of each dotted name.")
     parser.add_argument("--training", type=mapping, required=True, help="JSON: what a training is told, by section.")
     parser.add_argument("--inputs", type=Path, nargs="+", required=True, help="Files that the trials depend on.")
+    parser.add_argument("--dataset", type=Path, required=True, help="dataset.json, whose classes they depend on too.")
     parser.add_argument("--code", required=True, help="Fingerprint of the code that tunes and trains.")
     parser.add_argument("--state", type=Path, required=True, help="Folder of the studies that are begun.")
     parser.add_argument("--report", type=Path, required=True, help="JSON to write at the end: where the journal is.")

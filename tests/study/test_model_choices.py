@@ -1,5 +1,6 @@
 """What a config may not choose together for training and prediction, and what it is told then."""
 
+from inspect import signature
 from pathlib import Path
 
 import pytest
@@ -81,15 +82,62 @@ def test_colours_scaled_once_are_sound(study):
 
 
 def test_the_words_and_bounds_that_the_check_knows_without_imports_are_those_of_training():
-    from histoloom.study import model_choices
+    from histoloom.study import model_choices, optimiser_choices
     from histoloom.train.data import class_weights
     from histoloom.train.data.augmentation.strengths import _range
-    from histoloom.train.optimisers import BY_NAME
+    from histoloom.train.optimisers import BY_NAME, FROM_TRAIN
 
     assert class_weights.WORDS == model_choices.CLASS_WEIGHTS
-    assert tuple(BY_NAME) == model_choices.OPTIMISERS
+    assert tuple(BY_NAME) == tuple(optimiser_choices.OPTIMISERS)
+    assert optimiser_choices.OWN_SETTINGS == FROM_TRAIN
+    for name, options in optimiser_choices.OPTIMISERS.items():
+        assert {"lr", "weight_decay", *options} == {*signature(BY_NAME[name]).parameters} - {"params"}, name
     schema = yaml.safe_load((Path(__file__).parents[2] / "workflow" / "schemas" / "config.schema.yaml").read_text())
     stated = schema["$defs"]["augment"]["properties"]
     for name, bounds in stated.items():
         if bounds["type"] != "boolean":
             assert (bounds["minimum"], bounds["maximum"]) == _range(name), name
+
+
+@pytest.mark.parametrize(
+    ("train", "expected"),
+    [
+        ("{optimiser_options: {momentum: 0.9}}", "optimiser_options.momentum: unknown option of optimiser adam; "),
+        (
+            "{optimiser_options: {beta: 0.9}}",
+            "optimiser_options.beta: unknown option of optimiser adam; did you mean 'betas'?",
+        ),
+        (
+            "{optimiser_options: {lr: 0.1}}",
+            "optimiser_options.lr: is a setting of its own; expected it as train.learning_rate; move it there",
+        ),
+        ("{optimiser_options: {betas: 0.9}}", "optimiser_options.betas: 0.9; expected a list such as [a, b]"),
+        ("{optimiser_options: {betas: [0.9, 1.0]}}", "optimiser_options.betas[1]: 1.0; expected less than 1"),
+        ("{optimiser_options: {betas: [0.9]}}", "optimiser_options.betas: [0.9]; expected two numbers, such as "),
+        ("{optimiser_options: {eps: -1}}", "optimiser_options.eps: -1; expected at least 0"),
+        (
+            "{optimiser_options: {fused: true, foreach: true}}",
+            "optimiser_options.fused: true, with foreach: true; expected one of both; remove one",
+        ),
+        (
+            "{optimiser: sgd, optimiser_options: {nesterov: true}}",
+            "optimiser_options.nesterov: true, with momentum 0 and dampening 0; expected momentum above 0 ",
+        ),
+        (
+            "{loss: 0*bce + 0.0*dice}",
+            'loss: "0*bce + 0.0*dice" has no weight above 0; expected one at least, else nothing is learnt; raise one',
+        ),
+    ],
+)  # fmt: skip
+def test_what_an_optimiser_and_an_objective_cannot_be_is_told(study, train, expected):
+    [problem] = study(f"train: {train}\n")
+    assert problem.startswith(f"study.yaml:1: train.{expected}")
+
+
+def test_options_that_training_takes_are_sound(study):
+    for train in (
+        "{optimiser: sgd, optimiser_options: {momentum: 0.9, nesterov: true}}",
+        "{optimiser_options: {betas: [0.9, 0.99], eps: 1.0e-6, amsgrad: true}}",
+        "{optimiser: torch.optim.RMSprop, optimiser_options: {alpha: 0.9}}",
+    ):
+        assert study(f"train: {train}\n") == []

@@ -16,7 +16,8 @@ BASE = REPOSITORY / "config" / "config.yaml"
 NAMES = ("necrosis", "hnscc", "brecahad", "cryonuseg", "pannuke")
 WHOLE = {name: [f"{name}.yaml"] for name in NAMES}
 SMALL = {f"small {name}": [f"{name}.yaml", f"small/{name}.yaml"] for name in NAMES}
-LAYERS = WHOLE | {"hnscc gif": ["hnscc.yaml", "hnscc_gif.yaml"]} | SMALL
+GIF = ["hnscc.yaml", "hnscc_gif.yaml"]
+LAYERS = WHOLE | {"hnscc gif": GIF} | SMALL | {"small hnscc gif": [*GIF, "small/hnscc_gif.yaml"]}
 # What the issue asks of each study's networks, word for word; small variants train the same.
 NETWORKS = {
     "necrosis": {"deeplabv3_resnet50"},

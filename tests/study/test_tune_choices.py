@@ -5,7 +5,7 @@ import inspect
 import optuna
 import pytest
 
-from histoloom.study.tune_choices import PRUNERS, SAMPLERS
+from histoloom.study.tune_options import PRUNERS, SAMPLERS
 
 TUNE = "tune:\n  trials: 5\n  space:\n"
 
@@ -134,9 +134,133 @@ def test_options_that_optuna_does_not_have_are_told(study):
     [problem] = study("tune: {pruner: none, pruner_options: {percentile: 25.0}}\n")
     assert problem.endswith("unknown option of pruner none; it has none; remove it")
     [problem] = study("tune: {pruner_options: {n_warmup_steps: many}}\n")
-    assert problem.endswith("'many'; expected a whole number; give one")
+    assert problem.endswith("'many'; expected a whole number, at least 0")
     [problem] = study("tune: {pruner: percentile}\n")
     assert "has no 'percentile'" in problem
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ("sampler_options: {n_ei_candidates: 0}", "sampler_options.n_ei_candidates: 0; expected at least 1"),
+        ("sampler_options: {n_startup_trials: -1}", "sampler_options.n_startup_trials: -1; expected at least 0"),
+        (
+            "sampler_options: {group: true, multivariate: false}",
+            "sampler_options.group: true, with multivariate: false; expected both true; mend one of them",
+        ),
+        (
+            "sampler: qmc, sampler_options: {qmc_type: nope}",
+            "sampler_options.qmc_type: nope; expected sobol or halton; choices: sobol, halton",
+        ),
+        ("pruner_options: {interval_steps: 0}", "pruner_options.interval_steps: 0; expected at least 1"),
+        (
+            "pruner: percentile, pruner_options: {percentile: 250}",
+            "pruner_options.percentile: 250; expected at most 100",
+        ),
+        (
+            "pruner: hyperband, pruner_options: {reduction_factor: 1}",
+            "pruner_options.reduction_factor: 1; expected at least 2",
+        ),
+        ("pruner: hyperband, pruner_options: {min_resource: 0}", "pruner_options.min_resource: 0; expected at least 1"),
+        (
+            "pruner: hyperband, pruner_options: {max_resource: 0}",
+            "pruner_options.max_resource: unknown option of pruner hyperband; did you mean 'min_resource'?",
+        ),
+    ],
+)
+def test_options_beyond_their_bounds_are_told_before_anything_runs(study, options, expected):
+    [problem] = study(f"tune: {{{options}}}\n")
+    assert problem.partition(" choices: min")[0] == f"study.yaml:1: tune.{expected}"
+
+
+@pytest.mark.parametrize(
+    ("space", "train", "expected"),
+    [
+        (
+            "train.optimiser_options.momentum: [0.8, 0.9]",
+            "",
+            "momentum[0]: unknown option of optimiser adam; choices: betas, ",
+        ),
+        (
+            "train.optimiser_options.momentum: [0.8, 0.9], train.optimiser: [sgd, adam]",
+            "",
+            "momentum[0]: unknown option of optimiser adam; choices: betas, ",
+        ),
+        (
+            "train.optimiser: [sgd, adam]",
+            "optimiser: sgd, optimiser_options: {momentum: 0.9}",
+            "train.optimiser[1]: unknown option of optimiser adam; choices: betas, ",
+        ),
+        (
+            "train.optimiser_options.nesterov: [true, false], train.optimiser_options.momentum: {low: 0.0, high: 0.9}",
+            "optimiser: sgd",
+            "nesterov[0]: true, with momentum 0.0 and dampening 0; expected momentum above 0 ",
+        ),
+        (
+            "train.optimiser_options.momentum: {low: -0.5, high: 0.9}",
+            "optimiser: sgd",
+            "momentum.low: -0.5; expected at least 0",
+        ),
+        (
+            "train.optimiser_options.lr: [0.1, 0.2]",
+            "optimiser: torch.optim.RMSprop",
+            "lr[0]: is a setting of its own; expected it as train.learning_rate; move it there",
+        ),
+        (
+            "train.schedule_options.power: [1.0, 2.0], train.schedule: [poly, cosine]",
+            "schedule: poly",
+            "power[0]: unknown option of schedule cosine; ",
+        ),
+        (
+            "train.batch_size: {low: 2, high: 8}",
+            "processes_per_node: 2",
+            "batch_size: 3; expected a multiple of the processes that share it",
+        ),
+        (
+            "train.batch_size: [4, 8], train.accumulate: [2, 8]",
+            "",
+            "accumulate[1]: 8; expected at most the tiles of a process (4); lower it",
+        ),
+        (
+            "train.loss.dice: [0, 1]",
+            "loss: dice",
+            'dice[0]: "0*dice" has no weight above 0; expected one at least, else nothing is learnt; raise one',
+        ),
+        (
+            "train.loss.dice: {low: 0.0, high: 1.0}, train.loss.bce: {low: 0.0, high: 1.0}",
+            "loss: dice + bce",
+            'dice.low: "0.0*dice + 0.0*bce" has no weight above 0; expected one at least, ',
+        ),
+        (
+            "train.loss: [bce + hv, bce]",
+            "loss: bce + hv}\npredict: {method: hover",
+            'loss[1]: hover needs instance maps, which train.loss "bce" does not teach; ',
+        ),
+    ],
+)  # fmt: skip
+def test_what_training_would_refuse_of_values_together_is_told(study, space, train, expected):
+    own = f"train: {{{train}}}\n" if train else ""
+    [problem] = study(f"tune: {{trials: 5, space: {{{space}}}}}\n{own}")
+    assert problem.startswith("study.yaml:1: tune.space.train.")
+    assert expected in problem
+
+
+def test_values_that_go_together_may_be_sought(study):
+    space = (
+        "train.optimiser_options.momentum: {low: 0.5, high: 0.9}, train.optimiser_options.nesterov: [true, false], "
+        "train.batch_size: {low: 4, high: 16, step: 4}, train.accumulate: [1, 2], "
+        "train.loss.dice: {low: 0.0, high: 1.0}"
+    )
+    train = "optimiser: sgd, processes_per_node: 2, loss: bce + dice"
+    assert study(f"tune: {{trials: 5, space: {{{space}}}}}\ntrain: {{{train}}}\n") == []
+
+
+def test_workers_that_would_have_nothing_to_do_are_told(study):
+    assert study("tune: {trials: 2, workers: 3, space: {train.batch_size: [4, 8]}}\n") == [
+        "study.yaml:1: tune.workers: 3; expected at most tune.trials (2), since each makes one at a time; lower it"
+    ]
+    assert study("tune: {trials: 3, workers: 3, space: {train.batch_size: [4, 8]}}\n") == []
+    assert study("tune: {trials: 0, workers: 3}\n") == []
 
 
 def test_the_options_that_the_check_knows_are_optunas():

@@ -44,6 +44,20 @@ def test_a_study_without_any_score_is_told(tmp_path):
     assert rows[0]["score"] is None
 
 
+def test_a_study_in_which_nothing_but_the_configs_own_values_could_be_trained_is_told(tmp_path):
+    study = opened(tmp_path, SEARCHES["random"])
+    study.score(study.begin(0, 4), 0.5, 1.0)
+    assert best_of(study.all(), "journal.log").best.number == 0
+    for _ in range(2):
+        study.fail(study.begin(0, 4), "train.optimiser_options: momentum=0.9; expected options of adam", 1.0)
+    with pytest.raises(
+        InputError, match=r"no trial of other values .* has a score \(2 failed\);\ntrial 1: train.optimiser"
+    ):
+        best_of(study.all(), "journal.log")
+    study.score(study.begin(0, 4), 0.4, 1.0)
+    assert best_of(study.all(), "journal.log").best.number == 0
+
+
 def test_trials_that_have_not_ended_are_told(tmp_path):
     study = opened(tmp_path, SEARCHES["tpe"])
     study.begin(0, 2)

@@ -94,6 +94,57 @@ def test_a_worker_gets_the_trial_that_it_began_even_where_another_began_one_mean
     assert [each.user_attrs["worker"] for each in mine.all()] == [0, 1, 0]
 
 
+TWO = {"train.batch_size": [2, 4]}
+
+
+def run_two(folder: Path, total: int, end) -> tuple[list[int], Trials]:
+    """Make trials of a space of two values, each of which `end` ends; the numbers of those that were made."""
+    trials = Trials(folder, read_space(TWO), {"train.batch_size": 4}, Search(0, EPOCHS, "random", {}, "none"))
+    made = []
+    while (trial := trials.begin(0, total)) is not None:
+        made.append(trial.number)
+        trials.report(trial, 1, trial.values["train.batch_size"] / 10)
+        end(trials, trial)
+    return made, trials
+
+
+def test_values_that_a_trial_has_ended_with_are_not_trained_again(tmp_path):
+    made, trials = run_two(tmp_path / "one", 9, lambda trials, trial: trials.score(trial, 0.1 * trial.number, 5.0))
+    assert len(made) == 2  # as many as there are values
+    rows = trials.all()
+    assert [each.number for each in rows] == list(range(9))
+    first = {each.user_attrs["values"]["train.batch_size"]: each for each in (rows[number] for number in made)}
+    assert set(first) == {2, 4}
+    for each in (row for row in rows if row.number not in made):
+        twin = first[each.user_attrs["values"]["train.batch_size"]]
+        assert (each.state, each.value, each.intermediate_values) == (twin.state, twin.value, twin.intermediate_values)
+        assert each.user_attrs["reason"] == f"has the values of trial {twin.number}, so its end"
+        assert each.user_attrs["seconds"] == 0
+    # A study that is begun anew, or extended, has the same trials.
+    run_two(tmp_path / "two", 4, lambda trials, trial: trials.score(trial, 0.1 * trial.number, 5.0))
+    _, again = run_two(tmp_path / "two", 9, lambda trials, trial: trials.score(trial, 0.1 * trial.number, 5.0))
+    assert outcome(again) == outcome(trials)
+
+
+def test_equal_values_fail_or_lag_alike_but_those_of_a_trial_that_runs_are_trained(tmp_path):
+    def end(trials, trial):
+        return trials.score(trial, 0.1, 1.0) if trial.is_default else trials.fail(trial, "diverged in epoch 1", 1.0)
+
+    made, trials = run_two(tmp_path / "failed", 9, end)
+    assert len(made) == 2
+    states = {(each.user_attrs["values"]["train.batch_size"], each.state.name) for each in trials.all()}
+    assert states == {(4, "COMPLETE"), (2, "FAIL")}
+
+    def behind(trials, trial):
+        return trials.score(trial, 0.4, 1.0) if trial.is_default else trials.end_behind(trial, 1.0)
+
+    made, trials = run_two(tmp_path / "behind", 9, behind)
+    assert len(made) == 2
+    assert {(each.state.name, each.value) for each in trials.all()} == {("COMPLETE", 0.4), ("PRUNED", 0.2)}
+    made, _ = run_two(tmp_path / "running", 9, lambda trials, trial: None)
+    assert made == list(range(9))
+
+
 def test_a_score_that_is_no_number_is_not_noted(tmp_path):
     trials = opened(tmp_path, SEARCHES["tpe"])
     trial = trials.begin(0, 1)

@@ -8,6 +8,7 @@ import time
 
 import pytest
 
+import tune_training
 from tests.scripts_run import outcome
 from tests.train.training_case import ROOT, environment_with
 
@@ -15,11 +16,17 @@ SPACE = {"train.learning_rate": {"low": 0.1, "high": 0.9}}
 TRAINING = {"train": {"learning_rate": 0.5, "epochs": 3}, "augment": {}, "study": {"seed": 0}}
 
 
+DESCRIPTION = {
+    "name": "discs", "reader": "folder", "classes": ["background", "disc"], "has_instances": False, "licence": "",
+    "citation": "", "facts": {}, "warnings": [],
+}  # fmt: skip
+
+
 def command(folder, trials):
     values = {
         "trials": trials, "worker": 0, "workers": 1, "sampler": "tpe", "pruner": "none", "space": json.dumps(SPACE),
         "training": json.dumps(TRAINING), "inputs": ROOT / "LICENSE", "code": "code", "state": folder / "state",
-        "report": folder / "worker0.json",
+        "report": folder / "worker0.json", "dataset": folder / "dataset.json",
     }  # fmt: skip
     flags = [word for name, value in values.items() for word in (f"--{name}", str(value))]
     return [sys.executable, "scripts/tune_training.py", *flags, "tests/tune/fake_training.py", "--fold", "0"]
@@ -27,6 +34,7 @@ def command(folder, trials):
 
 def start(folder, trials, **environment):
     folder.mkdir(exist_ok=True)
+    (folder / "dataset.json").write_text(json.dumps(DESCRIPTION))
     return subprocess.Popen(command(folder, trials), cwd=ROOT, env=environment_with(**environment))
 
 
@@ -70,6 +78,16 @@ def test_a_worker_killed_and_asked_to_stop_finds_what_an_undisturbed_one_does(tm
     assert found["default_score"] == 0.15  # 0.5 * 3 / 10
     assert found["score"] >= found["default_score"]
     assert found["score"] == found["values"]["train.learning_rate"] * 3 / 10
+
+
+def test_trials_on_other_classes_are_of_another_study_and_on_another_licence_of_the_same(tmp_path, monkeypatch):
+    def identity(**changed):
+        (tmp_path / "dataset.json").write_text(json.dumps({**DESCRIPTION, **changed}))
+        monkeypatch.setattr(sys, "argv", command(tmp_path, 1)[1:])
+        return tune_training.identity(tune_training.parse())
+
+    assert identity() == identity(licence="CC0")
+    assert identity() != identity(classes=["background", "disc", "never drawn"])
 
 
 @pytest.mark.parametrize("name", ["tune_training", "choose_trial", "draw_tuning"])

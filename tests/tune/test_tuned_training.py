@@ -12,14 +12,17 @@ from tests.train.training_case import make_case
 
 FOLD = "results/discs/tiny/fold0"
 TARGET = f"{FOLD}/model.safetensors"
+TOO_SMALL = 1e-6  # a rate with which nothing is learnt
 STUDY = {
     "study": {"name": "discs", "datasets": ["discs"], "architectures": ["tiny"], "baselines": []},
     "datasets": {"discs": {"reader": "brecahad", "root": "raw"}},
     "architectures": {"tiny": {"network": "unet", "options": {"width": 2}}},
     "tiles": {"tile_px": 32, "stride_px": 16},
-    "train": {"epochs": 1, "probe_tiles": 1, "batch_size": 2, "loss": "bce + dice"},
-    "tune": {"trials": 2, "space": {"train.learning_rate": [0.02, 0.05], "train.loss.dice": {"low": 0.5, "high": 2.0}}},
+    "train": {"epochs": 1, "probe_tiles": 1, "batch_size": 2, "loss": "bce + dice", "learning_rate": TOO_SMALL},
+    "tune": {"trials": 3, "space": {"train.learning_rate": [TOO_SMALL, 0.05], "train.loss.dice": [1.0, 2.0]}},
 }
+# What seed 0 draws: nothing but the config's own values at first, then a rate that learns, then none again.
+RATES = [TOO_SMALL, TOO_SMALL, TOO_SMALL, 0.05, TOO_SMALL]
 
 
 @pytest.fixture
@@ -40,6 +43,10 @@ def clone(tmp_path):
     return folder
 
 
+def with_trials(trials):
+    return {**STUDY, "tune": {**STUDY["tune"], "trials": trials}}
+
+
 def run(folder, study):
     (folder / "study.yaml").write_text(yaml.safe_dump(study))
     ended = snakemake(folder, "--cores", "1", "--configfile", "study.yaml", "--", TARGET)
@@ -56,14 +63,19 @@ def run(folder, study):
 def test_the_best_values_are_trained_with_and_another_optimum_alone_trains_again(clone):
     trained, score, found = run(clone, STUDY)
     # The training is the best trial once more: the same score to the last bit.
-    assert score == found["score"] >= found["default_score"]
+    assert score == found["score"] == found["default_score"]
     assert planned(clone, STUDY, [TARGET]) == set()
-    more = {**STUDY, "tune": {**STUDY["tune"], "trials": 3}}
-    assert {rule for rule, _ in planned(clone, more, [TARGET])} >= {"tune"}
-    again, score, after = run(clone, more)
-    assert (again == trained) == (after["values"] == found["values"])
-    assert score == after["score"]
+    assert {rule for rule, _ in planned(clone, with_trials(4), [TARGET])} >= {"tune"}
+    better, score, after = run(clone, with_trials(4))
+    assert better != trained
+    assert score == after["score"] > found["score"]
+    assert after["values"] == {"train.learning_rate": 0.05, "train.loss.dice": 2.0}
+    same, score, last = run(clone, with_trials(5))
+    assert (same, score, last) == (better, after["score"], after)
+    with (clone / FOLD / "tuning" / "trials.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [float(row["train.learning_rate"]) for row in rows] == RATES
     journal = next((clone / FOLD / "tuning" / "state").glob("*/journal.log"))
     assert len(list(journal.parent.parent.iterdir())) == 1  # the same study, with one trial more
     off = {**STUDY, "tune": {"trials": 0}}
-    assert {rule for rule, _ in planned(clone, off, [TARGET])} <= {"train"}
+    assert {rule for rule, _ in planned(clone, off, [TARGET])} == {"train"}

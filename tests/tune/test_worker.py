@@ -83,7 +83,7 @@ def test_what_is_not_the_values_fault_ends_the_worker_and_the_trial_goes_on_late
     worker = _with_exact_rate(Worker(tmp_path, 0.5, rate), rate)
     with pytest.raises(InputError, match=message):
         worker.run(2)
-    assert worker.trials.left_by(0)[0].number == 1
+    assert worker.trials.left_by(0, 2)[0].number == 1
     assert (tmp_path / "trial1").exists()
 
 
@@ -183,6 +183,32 @@ def test_what_ended_trials_have_left_is_removed(tmp_path):
         (tmp_path / f"trial{number}").mkdir()
     clear_ended(worker.trials, tmp_path)
     assert [path.name for path in tmp_path.glob("trial*")] == ["trial1"]
+
+
+def test_the_folder_of_a_trial_that_another_worker_begins_meanwhile_is_left_alone(tmp_path, monkeypatch):
+    mine, other = (Worker(tmp_path, 0.5, 1.0).trials for _ in range(2))
+    read, reads = mine.all, []
+
+    def meanwhile():
+        reads.append(read())
+        if len(reads) == 1:
+            other.begin(1, 5)
+            (tmp_path / "trial0").mkdir()
+        return reads[-1]
+
+    monkeypatch.setattr(mine, "all", meanwhile)
+    clear_ended(mine, tmp_path)
+    assert reads
+    assert (tmp_path / "trial0").exists()
+
+
+def test_a_trial_beyond_those_that_are_still_asked_for_is_not_trained(tmp_path):
+    worker = Worker(tmp_path, 0.5, 1.0)
+    for _ in range(3):  # killed in each of them; then two are asked for, and by a study without this worker
+        worker.trials.begin(0, 3)
+    assert [row[0] for row in worker.run(2)] == ["COMPLETE", "COMPLETE", "RUNNING"]
+    assert make_trials(worker.trials, 1, 1, 2, tmp_path, worker.maker) == 0
+    assert [row[0] for row in worker.run(3)] == ["COMPLETE"] * 3
 
 
 def test_the_words_of_a_training_are_those_of_the_trial(tmp_path, monkeypatch):

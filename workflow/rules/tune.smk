@@ -57,6 +57,7 @@ rule tune:
             --code {params.code:q} \
             --inputs {input.images:q} {input.masks:q} {input.instances:q} {input.image_table:q} {input.windows:q} \
                 {input.folds:q} {input.colours:q} {input.weights:q} \
+            --dataset {input.description:q} \
             --state results/{wildcards.dataset:q}/{wildcards.architecture:q}/fold{wildcards.fold:q}/tuning/state \
             --report {output.report:q} \
             scripts/launch_training.py --nodes {resources.nodes:q} --processes {resources.processes_per_node:q} \

@@ -6,14 +6,14 @@ from typing import Any
 
 from histoloom import plugins
 from histoloom.errors import InputError
+from histoloom.study.optimiser_choices import optimiser_problems
 from histoloom.study.plugin_choices import Plugin, Problem, likely, option_problems, unknown_plugin
-from histoloom.study.plugin_source import is_plain, needs, option_complaint, reads, states
+from histoloom.study.plugin_source import needs, option_complaint, reads, states
 from histoloom.study.sections import owner, section
 from histoloom.study.text import Key
 from histoloom.train.loss_terms import Term, loss_terms
 
 CLASS_WEIGHTS = ("none", "inverse_frequency", "effective_number")
-OPTIMISERS = ("adam", "adamw", "sgd")
 
 
 def model_problems(config: Mapping[str, Any], dataset: str, architecture: str) -> Iterator[Problem]:
@@ -26,7 +26,7 @@ def model_problems(config: Mapping[str, Any], dataset: str, architecture: str) -
     yield from train_problems(train, lambda value: key("train", value))
     predict = section(config, "predict", dataset, architecture)
     yield from _predict_problems(predict, lambda value: key("predict", value))
-    yield from _maps_problems(key("predict", "method"), predict.get("method", ""), train.get("loss", ""))
+    yield from maps_problems(key("predict", "method"), predict.get("method", ""), train.get("loss", ""))
     options = config["architectures"].get(architecture, {}).get("options", {})
     if train.get("standardise") == "fold":
         yield from _colour_problems(key("train", "standardise"), architecture, options)
@@ -52,7 +52,8 @@ def train_problems(values: Mapping[str, Any], key: Any) -> Iterator[Problem]:
     if "class_weights" in values:
         yield from _weight_problems(key("class_weights"), values["class_weights"])
     if "optimiser" in values:
-        yield from _optimiser_problems(key, values["optimiser"], values.get("optimiser_options", {}))
+        options = values.get("optimiser_options", {})
+        yield from optimiser_problems(key("optimiser"), key("optimiser_options"), values["optimiser"], options)
     if "schedule" in values:
         plugin = Plugin("schedules", values["schedule"], "schedule")
         yield from _plugin_problems(
@@ -86,7 +87,7 @@ def _nothing_but(counts: str, what: str, key: Key, metric: str) -> Iterator[Prob
         yield key, f"'{metric}'; expected a metric of which more is better; name another"
 
 
-def _maps_problems(key: Key, method: str, loss: str) -> Iterator[Problem]:
+def maps_problems(key: Key, method: str, loss: str) -> Iterator[Problem]:
     """A problem where nuclei are to be parted by instance maps, which no term of the loss teaches."""
     if method not in plugins.names("postprocessors") or not needs("postprocessors", method, "maps"):
         return
@@ -117,6 +118,8 @@ def _loss_problems(key: Key, text: str) -> Iterator[Problem]:
         example = f'expected such as "2*bce + focal(gamma=3)" of {", ".join(plugins.names("losses"))}'
         yield key, f'"{text}" is no sum of losses; {example}'
         return
+    if not any(term.weight for term in terms):
+        yield key, f'"{text}" has no weight above 0; expected one at least, else nothing is learnt; raise one'
     for term in terms:
         yield from _term_problems(key, term)
 
@@ -136,15 +139,6 @@ def _weight_problems(key: Key, value: Any) -> Iterator[Problem]:
         value and all(type(each) in (int, float) and 0 <= each < float("inf") for each in value)
     ):
         yield key, f"{value}; expected one number from 0 for each class, such as [0.5, 1, 2]; mend the list"
-
-
-def _optimiser_problems(key: Any, name: str, options: Mapping[str, Any]) -> Iterator[Problem]:
-    if name not in OPTIMISERS and "." not in name:
-        yield key("optimiser"), f"'{name}'; expected an import path or a known name; {likely(name, list(OPTIMISERS))}"
-    for option, value in options.items():
-        if not is_plain(value):
-            message = f"{value!r}; expected a text, a finite number, true, false, or a list of them; give one"
-            yield (*key("optimiser_options"), option), message
 
 
 def _tune_problems(plugin: Plugin, key: Key, tried: Mapping[str, Any]) -> Iterator[Problem]:

@@ -1,42 +1,27 @@
-"""Checks of section tune: names of values that training has, what it takes for them, options that Optuna has."""
+"""Checks of section tune: names of values that training has, and what it takes for them, each and together."""
 
 from collections.abc import Iterator, Mapping
+from itertools import product
 from typing import Any
 
 from histoloom.errors import InputError
-from histoloom.study.model_choices import train_problems
+from histoloom.study.model_choices import maps_problems, train_problems
 from histoloom.study.plugin_choices import Problem, likely
-from histoloom.study.plugin_source import FITS, KINDS
+from histoloom.study.plugin_source import FITS
 from histoloom.study.schema_words import Validator, explained, schema
 from histoloom.study.sections import owner, section
 from histoloom.study.stages.train import RUN_KEYS
 from histoloom.study.text import Key
+from histoloom.study.tune_options import search_problems
 from histoloom.train.loss_terms import loss_terms
 from histoloom.tune.space import LOSS, OPTIONS, PARTS, overlaid
 
 RANGE_KEYS = ("low", "high", "log", "step")
 # What all trials of a study have to share: what they are scored by, and what they read.
 SHARED = ("select_metric", "select_class", "probe_tiles", "standardise")
-# Of Optuna's own options those that a config can state, with the kind of their value.
-SAMPLERS = {
-    "tpe": {
-        "n_startup_trials": "int",
-        "n_ei_candidates": "int",
-        "multivariate": "bool",
-        "group": "bool",
-        "constant_liar": "bool",
-    },
-    "random": {},
-    "qmc": {"qmc_type": "str", "scramble": "bool"},
-    "gp": {"n_startup_trials": "int", "deterministic_objective": "bool"},
-}
-LAGGING = {"n_startup_trials": "int", "n_warmup_steps": "int", "interval_steps": "int", "n_min_trials": "int"}
-PRUNERS = {
-    "none": {},
-    "median": LAGGING,
-    "percentile": {"percentile": "float", **LAGGING},
-    "hyperband": {"min_resource": "int", "max_resource": "int", "reduction_factor": "int", "bootstrap_count": "int"},
-}
+# Values that training takes or refuses together: whatever is sought of a group is tried in all combinations.
+TOGETHER = (("batch_size", "accumulate"), ("optimiser", "optimiser_options"), ("schedule", "schedule_options"))
+MOST_WHOLE = 64  # of a range of batch sizes: all of them are tried, up to so many
 
 
 def tune_problems(config: Mapping[str, Any], dataset: str, architecture: str) -> Iterator[Problem]:
@@ -51,37 +36,33 @@ def tune_problems(config: Mapping[str, Any], dataset: str, architecture: str) ->
     if values.get("trials", 0) and not space:
         message = f"{values['trials']}, but tune.space is empty; expected values to seek; name some in space, or set 0"
         yield key("trials"), message
+    if values.get("trials", 0) and values.get("workers", 1) > values["trials"]:
+        most = f"expected at most tune.trials ({values['trials']}), since each makes one at a time"
+        yield key("workers"), f"{values['workers']}; {most}; lower it"
+    sound = []
     for name, each in space.items():
-        yield from _name_problems((*key("space"), name), name, each, sections, space)
+        found = list(_name_problems((*key("space"), name), name, each, sections, space))
+        yield from found
+        sound += [] if found else [name]
+    yield from (((*key("space"), *place), message) for place, message in _training_problems(sound, space, sections))
+    if isinstance(losses := space.get("train.loss"), list) and "train.loss" in sound:
+        yield from _maps_problems((*key("space"), "train.loss"), losses, config, dataset, architecture)
     if values.get("epochs", 0) and "train.epochs" in space:
         message = "is sought, but tune.epochs sets it for all trials; expected one of both; set tune.epochs: 0"
         yield (*key("space"), "train.epochs"), message
-    for kind, known in (("sampler", SAMPLERS), ("pruner", PRUNERS)):
-        chosen, options = values.get(kind), values.get(f"{kind}_options", {})
-        if chosen in known:
-            yield from _option_problems(key(f"{kind}_options"), f"{kind} {chosen}", known[chosen], options)
-    if values.get("pruner") == "percentile" and "percentile" not in values.get("pruner_options", {}):
-        yield key("pruner_options"), "has no 'percentile'; expected the share that goes on, in per cent; add it"
-
-
-def _option_problems(key: Key, of: str, known: Mapping[str, str], options: Mapping[str, Any]) -> Iterator[Problem]:
-    for option, value in options.items():
-        if option not in known:
-            choices = likely(str(option), list(known)) if known else "it has none; remove it"
-            yield (*key, option), f"unknown option of {of}; {choices}"
-        elif not FITS[known[option]](value):
-            yield (*key, option), f"{value!r}; expected {KINDS[known[option]]}; give one"
+    for kind in ("sampler", "pruner"):
+        options = values.get(f"{kind}_options", {})
+        yield from search_problems(kind, values.get(kind, ""), key(f"{kind}_options"), options)
 
 
 def _name_problems(
     key: Key, name: str, each: Any, sections: Mapping[str, Mapping[str, Any]], space: Mapping[str, Any]
 ) -> Iterator[Problem]:
-    """Of one name: what it is, then what it may be, then whether training takes that; the first that is wrong."""
+    """Of one name: what it is, then how it is written, then what its schema says; the first that is wrong."""
     for problems in (
         _unknown_name(name, sections, space),
         _form_problems(each),
         _schema_problems(name, each),
-        _training_problems(name, each, sections),
     ):
         found = list(dict.fromkeys(problems))
         yield from (((*key, *place), message) for place, message in found)
@@ -178,18 +159,57 @@ def _limits(name: str) -> Mapping[str, Any]:
     return schema()["$defs"][part]["properties"].get(value, {})
 
 
-def _training_problems(name: str, each: Any, sections: Mapping[str, Mapping[str, Any]]) -> Iterator[Problem]:
-    """Of ends and choices with which training refuses its section."""
-    head = name.split(".")[1]
-    if not name.startswith("train.") or (head in OPTIONS and head not in sections["train"]):
-        return
-    before = {message for _, message in train_problems(sections["train"], _at)}
-    for place, value in _candidates(each):
+def _training_problems(
+    names: list[str], space: Mapping[str, Any], sections: Mapping[str, Mapping[str, Any]]
+) -> Iterator[Problem]:
+    """Of what training refuses: each by itself, and where some hang together, in every combination of them."""
+    groups: dict[tuple[str, ...], list[str]] = {}
+    for name in names:
+        head = name.split(".")[1]
+        if name.startswith("train.") and (head not in OPTIONS or head in sections["train"]):
+            groups.setdefault(next((group for group in TOGETHER if head in group), (head,)), []).append(name)
+    for heads, group in groups.items():
+        yield from _combined_problems(heads, group, space, sections)
+
+
+def _combined_problems(
+    heads: tuple[str, ...], names: list[str], space: Mapping[str, Any], sections: Mapping[str, Mapping[str, Any]]
+) -> Iterator[Problem]:
+    read = (*heads, "nodes", "processes_per_node")
+    told = {message for _, message in train_problems(_only(read, sections["train"]), _at)}
+    places = set()
+    for combination in product(*(_tried(name, space[name]) for name in names)):
+        chosen = dict(zip(names, combination, strict=True))
         try:
-            tried = overlaid(sections, {name: value})["train"]
+            tried = overlaid(sections, {name: value for name, (_, value) in chosen.items()})["train"]
         except (InputError, KeyError):  # told of the section itself
             return
-        yield from (((place,), message) for _, message in train_problems(tried, _at) if message not in before)
+        for at, message in train_problems(_only(read, tried), _at):
+            name = _to_blame(at, names)
+            place = (name, *chosen[name][0])
+            if message not in told and place not in places:
+                yield place, message
+                places.add(place)
+            told.add(message)
+
+
+def _to_blame(at: Key, names: list[str]) -> str:
+    """Which of the names that are sought a problem of training's section is told of."""
+    full = "train." + ".".join(map(str, at))
+    return next((name for name in names if f"{full}.".startswith(f"{name}.")), names[0])
+
+
+def _maps_problems(
+    key: Key, losses: list[Any], config: Mapping[str, Any], dataset: str, architecture: str
+) -> Iterator[Problem]:
+    """Of losses that do not teach what the chosen way of telling nuclei apart needs."""
+    method = section(config, "predict", dataset, architecture).get("method", "")
+    for place, loss in enumerate(losses):
+        yield from maps_problems((*key, place), method, loss)
+
+
+def _only(names: tuple[str, ...], values: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: values[name] for name in names if name in values}
 
 
 def _at(value: str) -> Key:
@@ -201,3 +221,12 @@ def _candidates(each: Any) -> list[tuple[str | int, Any]]:
     if isinstance(each, Mapping):
         return [(name, each[name]) for name in ("low", "high")]
     return list(enumerate(each))
+
+
+def _tried(name: str, each: Any) -> list[tuple[Key, Any]]:
+    """What of a name's values is tried, each with its place: also those between, where they have to be divisible."""
+    found: list[tuple[Key, Any]] = [((place,), value) for place, value in _candidates(each)]
+    if isinstance(each, Mapping) and name.split(".")[1] in TOGETHER[0]:
+        between = range(each["low"], each["high"], each.get("step") or 1)[1:MOST_WHOLE]
+        found += [((), value) for value in between]
+    return found

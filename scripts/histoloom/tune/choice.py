@@ -35,12 +35,22 @@ class Found:
 
 
 def best_of(trials: Sequence[FrozenTrial], journal: str) -> Found:
-    """The scored trial of the highest score, of equal ones the first; raises InputError where none has a score."""
+    """The scored trial of the highest score, of equal ones the first.
+
+    Raises InputError where none has a score, or all of other values than the first one's failed: nothing was compared.
+    """
     scored = [each for each in trials if each.state == TrialState.COMPLETE]
     if not scored:
         raise InputError(
             f"{journal}: none of {len(trials)} trials has a score; expected one at least; see in the log of rule tune "
             "why they failed, and narrow tune.space"
+        )
+    sought = [each for each in trials if each.user_attrs["values"] != trials[0].user_attrs["values"]]
+    if sought and all(each.state == TrialState.FAIL for each in sought):
+        raise InputError(
+            f"{journal}: no trial of other values than the config's own has a score ({len(sought)} failed);\n"
+            f"trial {sought[0].number}: {sought[0].user_attrs['reason']};\n"
+            "expected one at least; mend tune.space, or raise tune.trials where others may do better"
         )
     default = scored[0] if scored[0].number == 0 else None
     return Found(max(scored, key=lambda each: (each.value, -each.number)), default)

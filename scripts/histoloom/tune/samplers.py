@@ -74,7 +74,7 @@ def pruner_of(name: str, options: Mapping[str, Any], epochs: int) -> BasePruner:
         warnings.simplefilter("ignore", ExperimentalWarning)
         try:
             if name == "hyperband":
-                return HyperbandPruner(**{"max_resource": epochs, **options})
+                return HyperbandPruner(max_resource=epochs, **options)
             return PRUNERS[name](**options)
         except (TypeError, ValueError) as error:
             raise _refused("pruner", name, options, error) from error

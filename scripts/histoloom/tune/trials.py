@@ -1,7 +1,8 @@
 """The trials of a study, kept in its journal: the next one is begun, reported on, and ended: scored, behind or failed.
 
 The number of a trial is its place in the journal. One that a killed worker left is taken up again under its number and
-with its values, so that a study that was broken off has the same trials as one that was not.
+with its values, so that a study that was broken off has the same trials as one that was not. One that draws the values
+of a trial that has ended is not trained again, since one seed gives one score: it ends as that one did.
 """
 
 import math
@@ -83,22 +84,29 @@ class Trials:
         """All trials that were begun, by number."""
         return self._study.get_trials(deepcopy=False)
 
-    def left_by(self, worker: int) -> list[Trial]:
-        """Trials that a worker has begun and not ended."""
-        return [self._taken(each) for each in self.running() if each.user_attrs["worker"] == worker]
+    def left_by(self, worker: int, total: int) -> list[Trial]:
+        """Trials that a worker has begun and not ended, of the first `total`; later ones count no more."""
+        return [self._taken(each) for each in self.running(total) if each.user_attrs["worker"] == worker]
 
-    def running(self) -> list[FrozenTrial]:
-        """Trials that nobody has ended."""
-        return [each for each in self.all() if each.state == TrialState.RUNNING]
+    def running(self, total: int) -> list[FrozenTrial]:
+        """Those of the first `total` trials that nobody has ended."""
+        return [each for each in self.all()[:total] if each.state == TrialState.RUNNING]
 
     def begin(self, worker: int, total: int) -> Trial | None:
-        """Begin another trial; None where `total` have been begun already."""
+        """Begin another trial; None where `total` have been begun already.
+
+        Those that draw the values of one that has ended are noted on the way, each with all that it has in one step.
+        """
         with held(self._gate):  # else two workers would draw the same number
-            before = self._study.get_trials(deepcopy=True)
-            if len(before) >= total:
+            while len(before := self._study.get_trials(deepcopy=True)) < total:
+                values = self._values(before)
+                twin = next((each for each in before if _is_over_with(each, values)), None)
+                template = _template(values, self._space, worker, twin)
+                storage_id = self._storage.create_new_trial(self._study_id, template)
+                if not twin:
+                    break
+            else:
                 return None
-            template = _template(self._values(before), self._space, worker)
-            storage_id = self._storage.create_new_trial(self._study_id, template)
         # By its id: a worker that stood still for so long that it lost the lock may find another's at the next number.
         return self._taken(self._storage.get_trial(storage_id))
 
@@ -163,12 +171,23 @@ def confusions_of(folder: Path, number: int) -> Path:
     return folder / CONFUSIONS / f"{number}.npz"
 
 
-def _template(values: Mapping[str, Any], space: Mapping[str, BaseDistribution], worker: int) -> FrozenTrial:
+def _is_over_with(trial: FrozenTrial, values: Mapping[str, Any]) -> bool:
+    return trial.state.is_finished() and trial.user_attrs["values"] == values
+
+
+def _template(
+    values: Mapping[str, Any], space: Mapping[str, BaseDistribution], worker: int, twin: FrozenTrial | None
+) -> FrozenTrial:
     """A trial with all its values at once: a step for each would let a kill leave some of them.
 
-    The config's own values may lie outside of the space: samplers cannot learn of them then, and it has no params.
+    Where its `twin` has ended with these values already, it has that one's end. The config's own values may lie outside
+    of the space: samplers cannot learn of them then, and it has no params.
     """
-    facts = {"state": TrialState.RUNNING, "user_attrs": {"values": dict(values), "worker": worker}}
+    known = {"values": dict(values), "worker": worker}
+    facts: dict[str, Any] = {"state": TrialState.RUNNING, "user_attrs": known}
+    if twin:
+        known |= {"seconds": 0.0, "reason": f"has the values of trial {twin.number}, so its end"}
+        facts |= {"state": twin.state, "value": twin.value, "intermediate_values": twin.intermediate_values}
     try:
         return create_trial(params=dict(values), distributions=dict(space), **facts)
     except ValueError:  # as Optuna refuses what is missing or outside

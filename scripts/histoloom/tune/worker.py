@@ -29,14 +29,14 @@ def make_trials(
     that the study has no more.
     """
     made = 0
-    for trial in trials.left_by(worker):
+    for trial in trials.left_by(worker, total):
         make(trial)
         made += 1
     while (trial := trials.begin(worker, total)) is not None:
         make(trial)
         made += 1
-    gone = sorted({each.user_attrs["worker"] for each in trials.running()} - set(range(workers)) - {worker})
-    return made + sum(_made_for(trials, other, folder, make) for other in gone)
+    gone = sorted({each.user_attrs["worker"] for each in trials.running(total)} - set(range(workers)) - {worker})
+    return made + sum(_made_for(trials, other, total, folder, make) for other in gone)
 
 
 def lease_folder(folder: Path, worker: int) -> Path:
@@ -46,9 +46,8 @@ def lease_folder(folder: Path, worker: int) -> Path:
 
 def clear_ended(trials: Trials, folder: Path) -> None:
     """Remove what the trainings of ended trials have left, where a worker was killed before it did so."""
-    running = {each.number for each in trials.running()}
-    for each in trials.all():
-        if each.number not in running:
+    for each in trials.all():  # read once: another worker may begin one meanwhile
+        if each.state.is_finished():
             shutil.rmtree(_work(folder, each.number), ignore_errors=True)
 
 
@@ -56,13 +55,13 @@ def _work(folder: Path, number: int) -> Path:
     return folder / f"trial{number}"
 
 
-def _made_for(trials: Trials, other: int, folder: Path, make: Callable[[Trial], None]) -> int:
+def _made_for(trials: Trials, other: int, total: int, folder: Path, make: Callable[[Trial], None]) -> int:
     with ExitStack() as entered:
         try:
             entered.enter_context(leased(lease_folder(folder, other)))
         except HeldError:
             return 0  # it is still at work, or another one has taken its trials over
-        left = trials.left_by(other)
+        left = trials.left_by(other, total)
         for trial in left:
             make(trial)
         return len(left)

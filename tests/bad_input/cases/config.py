@@ -42,6 +42,17 @@ TEXTS = {
     "post-processing sought by training": "tune:\n  space:\n    predict.min_area_px: [10, 20]\n",
     "a range beyond what training takes": "tune:\n  space:\n    augment.scale: {low: 0.0, high: 9.0}\n",
     "trials that have nothing to try": "tune:\n  trials: 5\n",
+    "an option that the optimiser does not have": "train:\n  optimiser_options: {momentum: 0.9}\n",
+    "an option sought that one of the optimisers sought does not have": (
+        "tune:\n  space:\n    train.optimiser: [sgd, adam]\n    train.optimiser_options.momentum: [0.8, 0.9]\n"
+    ),
+    "weights sought that may all be 0": (
+        "train:\n  loss: dice\ntune:\n  space:\n    train.loss.dice: {low: 0.0, high: 2.0}\n"
+    ),
+    "an option of a pruner beyond its bounds": (
+        "tune:\n  pruner: hyperband\n  pruner_options: {reduction_factor: 1}\n"
+    ),
+    "more workers than trials": "tune:\n  trials: 2\n  workers: 4\n  space:\n    train.batch_size: [4, 8]\n",
     "a tile size that no network takes": "tiles:\n  tile_px: 100\n",
     "yes instead of true": "augment:\n  flip: yes\n",
     "nothing after a key": "train:\n",
