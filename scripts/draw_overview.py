@@ -1,4 +1,7 @@
-"""Draw the overview of a slide: the slide, its classes on it, the density of its nuclei, a legend and a scale bar."""
+"""Draw the overview of a slide: the slide, its classes on it, the density of its nuclei, a legend and a scale bar.
+
+What a model of regions parts is no nucleus: where the dataset does not tell nuclei apart, no density is drawn.
+"""
 
 import argparse
 from pathlib import Path
@@ -9,6 +12,7 @@ from jaxtyping import UInt8
 
 from histoloom.errors import InputError, run
 from histoloom.formats.slides.slide import Slide
+from histoloom.prepared import read_description
 from histoloom.report.figures.style import save_tissue
 from histoloom.slides.band_store import BandStore
 from histoloom.slides.nuclei.table import read_tables
@@ -42,7 +46,7 @@ def overview_of(
     factor = pixel_um / grid.mpp
     shares = class_shares(store, len(classes), shape, factor)
     note = f"{facts['width']} x {facts['height']} px of {facts['mpp']:g} µm; classes by {args.model_name}"
-    if args.nuclei is None:
+    if args.nuclei is None or not (args.dataset is None or read_description(args.dataset).has_instances):
         return Overview(picture, pixel_um, facts["name"], note, classes, shares)
     # On a large slide, cells of less than some pixels of the picture could not be seen.
     cell_um = max(args.cell_um, 4 * pixel_um)
@@ -56,6 +60,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--slide-json", type=Path, required=True, help="slide.json that find_tissue wrote")
     parser.add_argument("--classes", type=Path, required=True, help="folder of the slide's class map (postprocess)")
     parser.add_argument("--nuclei", type=Path, help="folder of the slide's nuclei tables, to show their density")
+    parser.add_argument("--dataset", type=Path, help="dataset.json of the model, which says whether it has nuclei")
     parser.add_argument("--cell-um", type=float, required=True, help="side of the squares in which nuclei are counted")
     parser.add_argument("--model-name", required=True, help="what the classes are from, for the title")
     parser.add_argument("--longest-px", type=int, required=True, help="longest side of the slide as drawn, in pixels")

@@ -1,30 +1,20 @@
 """Write a trained model as ONNX for any batch and size, once onnxruntime agrees with torch to 1e-5."""
 
-import argparse
-from pathlib import Path
-
 from histoloom.errors import run
 from histoloom.export.onnx_model import onnx_model, write_onnx
 from histoloom.export.papers import facts_of, write_papers
-from histoloom.export.source import add_source_flags, read_source
+from histoloom.export.source import parse_source, read_source
 from histoloom.files import atomic_folder
 
 
 def main() -> None:
-    args = parse()
+    args = parse_source(__doc__, "--onnx")
     source = read_source(args)
     facts = facts_of(source) | {"model_card": source.model_card}
     model = onnx_model(source.network, source.outputs, source.card["network"], facts)
     with atomic_folder(args.onnx) as folder:
         write_onnx(folder / "model.onnx", model)
         write_papers(folder, source)
-
-
-def parse() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, allow_abbrev=False)
-    add_source_flags(parser)
-    parser.add_argument("--onnx", type=Path, required=True, help="folder to write")
-    return parser.parse_args()
 
 
 if __name__ == "__main__":

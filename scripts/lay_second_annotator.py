@@ -22,10 +22,17 @@ def main() -> None:
     parser.add_argument("--study", type=Path, required=True, help="YAML file with study.samples and cryonuseg_small.")
     arguments = parser.parse_args()
     study = yaml.safe_load(arguments.study.read_text(encoding="utf-8"))
-    samples = Path(study["study"]["samples"]) / "cryonuseg"
+    try:
+        samples = Path(study["study"]["samples"]) / "cryonuseg"
+        root = Path(study["datasets"]["cryonuseg_small"]["root"])
+    except (KeyError, TypeError) as error:
+        raise InputError(
+            f"{arguments.study}: lacks {error}; expected study.samples and datasets.cryonuseg_small.root; "
+            "give config/studies/small/cryonuseg.yaml, or a file like it"
+        ) from error
     if not (samples / IMAGES).is_dir():
         raise InputError(f"{arguments.study}: no folder {samples / IMAGES}; expected the samples; set study.samples")
-    with atomic_folder(Path(study["datasets"]["cryonuseg_small"]["root"])) as folder:
+    with atomic_folder(root) as folder:
         shutil.copytree(samples / IMAGES, folder / IMAGES)
         for annotator in (FIRST, SECOND):
             (folder / annotator / LABELS).mkdir(parents=True)

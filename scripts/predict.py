@@ -21,6 +21,7 @@ from histoloom.export.slide_commands import prediction_code, slide_commands
 from histoloom.files import write_table
 from histoloom.findings import listed
 from histoloom.formats.images import read_image, write_image, write_instances
+from histoloom.formats.slides.mpp import MPP_RANGE, plausible_mpp
 from histoloom.memory import keep_freed_memory, lack_of_memory_told
 from histoloom.predict.engine.flags import memory_advice
 
@@ -87,11 +88,18 @@ def parse() -> argparse.Namespace:
         "--images", type=Path, help="folder of images, or one image, at the training images' resolution"
     )
     parser.add_argument("--slides", type=Path, nargs="+", default=[], help="whole slides, at any finer resolution")
-    parser.add_argument("--mpp", type=float, help="µm per pixel, where files do not state it or the model does not")
+    parser.add_argument(
+        "--mpp",
+        type=float,
+        help="µm per pixel of slides whose header states none, and of images where the model states none",
+    )
     parser.add_argument("--results", type=Path, required=True, help="folder to write into")
     args = parser.parse_args()
     if not args.images and not args.slides:
         raise InputError("--images, --slides: neither is given; expected one of them at least; name what to predict")
+    if args.mpp is not None and plausible_mpp(args.mpp) is None:
+        least, most = MPP_RANGE
+        raise InputError(f"--mpp {args.mpp:g}; expected {least} to {most} µm per pixel; correct it (0.25 at 40x)")
     stems = [slide.stem for slide in args.slides]
     if twice := next((stem for stem in stems if stems.count(stem) > 1), None):
         raise InputError(f"--slides: several are called {twice}; expected names that differ; give them one by one")

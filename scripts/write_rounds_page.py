@@ -11,7 +11,15 @@ from histoloom.prepared import read_description, read_index
 from histoloom.report.figures.augmentations import drawn_colours
 from histoloom.report.figures.rounds import NOTE, draw_rounds
 from histoloom.report.figures.style import save_tissue
-from histoloom.report.rounds_page import by_round, fold_of, fold_rounds, rounds_page, row_of, spread
+from histoloom.report.rounds_page import (
+    by_round,
+    fold_of,
+    fold_rounds,
+    most_accepted_first,
+    rounds_page,
+    row_of,
+    spread,
+)
 from histoloom.rounds.acceptance import Rule
 from histoloom.rounds.round_files import mask_files
 
@@ -21,8 +29,9 @@ TEMPLATE = Path(__file__).resolve().parents[1] / "workflow" / "report" / "rounds
 def main() -> None:
     args = parse()
     description = read_description(args.dataset)
-    names = spread([name for name, _ in mask_files(args.round_masks[0])], args.examples)
     index = {row.name: row for row in read_index(args.index)}
+    last = args.round_masks[-1]
+    names = spread(most_accepted_first([name for name, _ in mask_files(last)], last), args.examples)
     rows = [row_of(index[name], args.round_masks) for name in names]
     title = f"{args.architecture} on {description.name}: rounds of semi-ground truth"
     figure = draw_rounds(rows, description.classes)

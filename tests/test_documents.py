@@ -22,7 +22,7 @@ from histoloom.formats.images import write_image
 from histoloom.networks import build_network
 from histoloom.prepare.preparation import PreparedFiles, checked_options, write_prepared
 from histoloom.prepared import read_description, read_index
-from histoloom.study.check import complaint
+from histoloom.study.checks.complaint import complaint
 from histoloom.targets import Outputs, Target
 from histoloom.train.course import Course
 from histoloom.train.objective import objective, weighted_losses

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from histoloom.study.check import complaint
+from histoloom.study.checks.complaint import complaint
 
 ROOT = Path(__file__).parents[2]
 BASE = ROOT / "config" / "config.yaml"

@@ -14,15 +14,17 @@ import numpy as np
 import pytest
 import torch
 from monai.inferers import sliding_window_inference
+from PIL import Image
 
 from histoloom.export.monai_bundle import write_bundle
 from histoloom.export.papers import write_papers
-from histoloom.formats.images import read_mask, write_image
+from histoloom.formats.images import SUFFIXES, read_mask, write_image
 from histoloom.networks import network_input
 from tests.export.export_case import CARD, CLASSES, source
 
 TILE = CARD["tile_px"]
 SIZES = {"tile": (TILE, TILE), "wide": (50, 150)}
+KINDS = ("small.jpg", "long.jpeg", "plain.tif", "longer.tiff", "CAPITAL.PNG", "CAMERA.JPG", "Scan.Tiff")
 # Both by one start of Python, since each imports torch and MONAI.
 COMMANDS = """
 import importlib.util, json, sys
@@ -31,6 +33,10 @@ assert importlib.util.find_spec("histoloom") is None, "this environment is not c
 torch.set_num_threads(1)
 from monai.bundle import ConfigParser, run, verify_net_in_out
 run(config_file="configs/inference.json", output_dir="results")
+try:
+    run(config_file="configs/inference.json", dataset_dir="twins", output_dir="results_of_twins")
+except SystemExit as end:
+    print("refused:", end)
 meta = {"meta_file": "configs/metadata.json", "config_file": "configs/inference.json"}
 verify_net_in_out("network", device="cpu", n=2, p=3, **meta)
 parser = ConfigParser(json.load(open("configs/inference.json")))
@@ -55,6 +61,15 @@ def bundle(tmp_path_factory):
     images = {name: rng.integers(0, 256, (*size, 3), dtype=np.uint8) for name, size in SIZES.items()}
     for name, image in images.items():
         write_image(place / "images" / f"{name}.png", image)
+    for number, name in enumerate(KINDS):
+        Image.fromarray(np.full((TILE, TILE, 3), 30 * number, np.uint8)).save(place / "images" / name)
+    see_through = rng.integers(0, 256, (TILE, TILE, 4), dtype=np.uint8)
+    Image.fromarray(see_through).save(place / "images" / "see_through.png")
+    images["see_through"] = on_white(see_through)
+    (place / "images" / "notes.txt").write_text("no image")
+    (place / "twins").mkdir()
+    for name in ("a.png", "a.jpg"):
+        Image.fromarray(images["tile"]).save(place / "twins" / name)
     images["other"] = rng.integers(0, 256, (96, 128, 3), dtype=np.uint8)
     write_image(place / "other.png", images["other"])
     # -I leaves out PYTHONPATH, the user's packages and the folder of the tests.
@@ -64,6 +79,12 @@ def bundle(tmp_path_factory):
     )
     assert ended.returncode == 0, ended.stderr[-3000:]
     return SimpleNamespace(folder=place, model=model, images=images, said=ended.stdout + ended.stderr)
+
+
+def on_white(pixels):
+    """The share of a pixel that is not opaque is white; halves up, though 255 being odd leaves none."""
+    opacity = pixels[..., 3:] / 255
+    return np.floor(pixels[..., :3] * opacity + 255 * (1 - opacity) + 0.5).astype(np.uint8)
 
 
 def expected(bundle, name):
@@ -80,13 +101,25 @@ def test_the_network_gives_what_it_gave_in_histoloom(bundle, name):
     assert np.abs(found - truth).max() <= 1e-5 * max(1, np.abs(truth).max())
 
 
-def test_an_image_of_one_window_gets_the_networks_own_classes(bundle):
-    found = read_mask(bundle.folder / "results" / "tile_classes.png")
-    ranked = np.sort(expected(bundle, "tile")[0, :3], axis=0)
+@pytest.mark.parametrize("name", ["tile", "see_through"])
+def test_an_image_of_one_window_gets_the_networks_own_classes(bundle, name):
+    found = read_mask(bundle.folder / "results" / f"{name}_classes.png")
+    ranked = np.sort(expected(bundle, name)[0, :3], axis=0)
     is_clear = ranked[2] - ranked[1] > 1e-4
     assert is_clear.mean() > 0.99
-    assert np.array_equal(found[is_clear], expected(bundle, "tile")[0, :3].argmax(0)[is_clear])
+    assert np.array_equal(found[is_clear], expected(bundle, name)[0, :3].argmax(0)[is_clear])
     assert len(np.unique(found)) > 1
+
+
+def test_images_of_all_suffixes_are_seen_in_capital_letters_too_and_nothing_else_is(bundle):
+    seen = {path.name.removesuffix("_classes.png") for path in (bundle.folder / "results").iterdir()}
+    assert seen == {*SIZES, "see_through", *(name.partition(".")[0] for name in KINDS)}
+    assert {f".{name.lower().partition('.')[2]}" for name in KINDS} == set(SUFFIXES)
+
+
+def test_images_whose_results_would_have_one_name_are_refused(bundle):
+    assert "refused: dataset_dir: several images have one name before the suffix" in bundle.said
+    assert not (bundle.folder / "results_of_twins").exists()
 
 
 def test_an_image_of_several_windows_is_what_monai_makes_of_them_and_not_turned(bundle):

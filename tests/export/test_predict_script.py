@@ -23,12 +23,13 @@ from tests.scripts_run import outcome
 from tests.slides.made_slides import MadeTissue, write_pyramid
 
 ROOT = Path(__file__).parents[2]
-WILD = SimpleNamespace(dataset="demo_breast", architecture="unet_small", fold="1", slide="s")
+WILD = SimpleNamespace(dataset="demo_breast", architecture="unet_small", fold="1")
 SIZES = {"a": (70, 90), "b": (64, 64)}
 CHANGES = """
 predict: {overlap: 4, window: gaussian, precision: float32, batch_size: 3, method: hover}
 regions: {kernel: gaussian, kernel_size: 1.0, opening: 0.6, unit: um}
-slides: {predict: {overlap: 1}, regions: {kernel_size: 2.0}, margin_px: 64, simplify_um: 0.5,
+slides: {model: demo_breast/unet_small, mpp: 0.5, outside: ignore, predict: {overlap: 1}, regions: {kernel_size: 2.0},
+         margin_px: 64, simplify_um: 0.5,
          tissue: {tissue_mpp: 8.0, closing_um: 5.0, hole_um2: 100.0, piece_um2: 100.0, margin_um: 5.0}}
 """
 THRESHOLDS = {"method": "hover", "options": {}, "min_area_px": 5, "tuned": False, "metric": "pq", "score": None}
@@ -43,20 +44,17 @@ def words_of(**values):
     return [word for name, value in values.items() for word in (f"--{name.replace('_', '-')}", value)]
 
 
-@pytest.fixture(scope="module")
-def study(tmp_path_factory):
-    """Two folds' models, the second with the better score, exported; images, and what the workflow makes of them."""
-    folder = tmp_path_factory.mktemp("export")
+def exported(folder, native_mpp=CARD["mpp"], downsample=1):
+    """Two folds' models, the second with the better score, exported; images and slides for them."""
     (folder / "changes.yaml").write_text(CHANGES)
     config = read_config([ROOT / "config" / "config.yaml", folder / "changes.yaml"], {})
-    config["slides"]["files"] = []
+    config["slides"]["files"] = [str(path) for path in write_slides(folder)]
     made = Study(config)
     for fold in (0, 1):
-        write_model(folder / f"fold{fold}" / "model.safetensors", seed=fold, fold=fold, score=0.5 + 0.1 * fold)
-        write_json(
-            folder / f"fold{fold}" / "postprocess.json",
-            THRESHOLDS | {"min_area_px": 5 + fold, "images": 0, "reason": ""},
-        )
+        about = {"fold": fold, "score": 0.5 + 0.1 * fold, "downsample": downsample, "mpp": native_mpp * downsample}
+        write_model(folder / f"fold{fold}" / "model.safetensors", seed=fold, **about)
+        own = {"min_area_px": 5 + fold, "options": {"foreground": 0.5 + 0.05 * fold}, "images": 0, "reason": ""}
+        write_json(folder / f"fold{fold}" / "postprocess.json", THRESHOLDS | own)
     for number, (name, (height, width)) in enumerate(SIZES.items()):
         tissue = MadeTissue(height, width, seed=number, spread=1.5)
         write_image(folder / "images" / f"{name}.png", tissue.rows(0, height))
@@ -66,14 +64,28 @@ def study(tmp_path_factory):
     flags = made.export.weights_flags(WILD)
     lists = ["--model", *models, "--settings", *settings]
     assert script("export_weights", *lists, *beside, *flags, "--weights", folder / "weights") == "done"
-    return SimpleNamespace(folder=folder, made=made, best=folder / "fold1")
+    return SimpleNamespace(folder=folder, made=made, best=folder / "fold1", native_mpp=native_mpp)
+
+
+def write_slides(folder):
+    """One that states half of the model's µm per pixel, and one that states none."""
+    fine, silent = MadeTissue(300, 260), MadeTissue(150, 170, seed=1)
+    return [
+        write_pyramid(folder / "fine.tif", fine.rows, 300, 260, compression="deflate", mpp=0.25),
+        write_pyramid(folder / "silent.tif", silent.rows, 150, 170, compression="deflate"),
+    ]
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory):
+    return exported(tmp_path_factory.mktemp("export"))
 
 
 def images_by_the_workflow(study):
     folder = study.folder
     rows = [
         dict.fromkeys(INDEX_COLUMNS, "")
-        | {"name": name, "image": f"images/{name}.png", "height": size[0], "width": size[1], "mpp": CARD["mpp"]}
+        | {"name": name, "image": f"images/{name}.png", "height": size[0], "width": size[1], "mpp": study.native_mpp}
         for name, size in SIZES.items()
     ]
     write_table(folder / "index.csv", INDEX_COLUMNS, rows)
@@ -89,7 +101,7 @@ def images_by_the_workflow(study):
     assert script("postprocess_images", *inputs, *study.made.predict.postprocess_flags(WILD), *outputs) == "done"
 
 
-def test_images_get_the_bytes_that_the_workflow_gives_them(study):
+def require_equal_images(study):
     images_by_the_workflow(study)
     folder, results = study.folder, study.folder / "predicted"
     words = words_of(export=folder / "weights", images=folder / "images", results=results)
@@ -100,29 +112,37 @@ def test_images_get_the_bytes_that_the_workflow_gives_them(study):
     assert (results / "nuclei.csv").read_text().count("\n") > 4
 
 
+def test_images_get_the_bytes_that_the_workflow_gives_them(study):
+    require_equal_images(study)
+
+
+def test_images_that_the_model_reduces_get_the_same_bytes_too(tmp_path):
+    require_equal_images(exported(tmp_path, native_mpp=0.25, downsample=2))
+
+
 def slide_by_the_workflow(study, slide, results):
-    slides = study.made.slides
+    slides, wild = study.made.slides, SimpleNamespace(**vars(WILD), slide=slide.stem)
     facts = words_of(slide_json=results / "slide.json", tissue=results / "tissue.png")
     prediction = {name: results / "prediction" / name for name in ("probabilities", "maps")}
-    tissue = words_of(slide=slide, name=slide.name)
-    tissue += words_of(**study.made.config["slides"]["tissue"])
-    assert script("find_tissue", *tissue, *facts) == "done"
+    assert script("find_tissue", "--slide", slide, *slides.tissue_flags(wild), *facts) == "done"
     model = words_of(slide=slide, model=study.best / "model.safetensors", state=results / "state", code="code")
-    assert script("predict_slide", *model, *facts, *slides.predict_flags(WILD), *words_of(**prediction)) == "done"
+    assert script("predict_slide", *model, *facts, *slides.predict_flags(wild), *words_of(**prediction)) == "done"
     found = words_of(classes=results / "classes", nuclei=results / "nuclei", seams=results / "seams.json")
     inputs = words_of(**{f"prediction_{name}": place for name, place in prediction.items()})
     inputs += words_of(settings=study.best / "postprocess.json")
-    assert script("postprocess_slide", *inputs, *facts, *slides.postprocess_flags(WILD), *found) == "done"
+    assert script("postprocess_slide", *inputs, *facts, *slides.postprocess_flags(wild), *found) == "done"
     files = {"class_map": "classes.ome.tif", "regions": "regions.geojson.gz", "nuclei_outlines": "nuclei.geojson.gz"}
     written = words_of(**{name: results / file for name, file in files.items()}, areas=results / "areas.csv")
-    assert script("export_slide", *found, *facts, *slides.export_flags(WILD), *written) == "done"
+    assert script("export_slide", *found, *facts, *slides.export_flags(wild), *written) == "done"
     return [*files.values(), "areas.csv"]
 
 
-def test_a_slide_gets_the_bytes_that_the_workflow_gives_it(study, tmp_path, monkeypatch):
-    made = MadeTissue(300, 260)
-    slide = write_pyramid(tmp_path / "s.tif", made.rows, 300, 260, compression="deflate", mpp=CARD["mpp"])
-    files = slide_by_the_workflow(study, slide, tmp_path / "workflow")
+def test_slides_get_the_bytes_that_the_workflow_gives_them_and_keep_the_resolution_that_they_state(
+    study, tmp_path, monkeypatch
+):
+    slides = [study.folder / name for name in ("fine.tif", "silent.tif")]
+    for slide in slides:
+        files = slide_by_the_workflow(study, slide, tmp_path / "workflow" / slide.stem)
 
     def in_this_process(command, check):
         assert not check
@@ -131,17 +151,31 @@ def test_a_slide_gets_the_bytes_that_the_workflow_gives_it(study, tmp_path, monk
 
     # The four scripts would each import torch again, which takes longer than all else here.
     monkeypatch.setattr(subprocess, "run", in_this_process)
-    words = words_of(export=study.folder / "weights", slides=slide, results=tmp_path / "predicted")
-    assert script("predict", *words) == "done"
-    for name in files:
-        assert (tmp_path / "predicted" / "s" / name).read_bytes() == (tmp_path / "workflow" / name).read_bytes(), name
-    assert b'"Feature"' in gzip.decompress((tmp_path / "predicted" / "s" / "nuclei.geojson.gz").read_bytes())
+    words = words_of(export=study.folder / "weights", results=tmp_path / "predicted", mpp=0.5)
+    assert script("predict", *words, "--slides", *slides) == "done"
+    for stem, mpp in (("fine", 0.25), ("silent", 0.5)):
+        found, expected = (tmp_path / by / stem for by in ("predicted", "workflow"))
+        facts = json.loads((found / "slide.json").read_text())
+        assert facts["mpp"] == pytest.approx(mpp)
+        assert facts["tissue_share"] < 0.9  # there is something outside of it
+        # Class indices alone show whether what is no tissue is background or ignored.
+        for name in (*files, "classes/store.json", "classes/000000.zst"):
+            assert (found / name).read_bytes() == (expected / name).read_bytes(), (stem, name)
+        assert b'"Feature"' in gzip.decompress((found / "nuclei.geojson.gz").read_bytes())
+
+
+@pytest.mark.parametrize(("outside", "value"), [("background", 0), ("ignore", 255)])
+def test_what_is_no_tissue_leaves_the_study_as_the_study_has_it(outside, value):
+    config = read_config([ROOT / "config" / "config.yaml"], {})
+    config["slides"]["outside"] = outside
+    words = Study(config).export.weights_flags(WILD)
+    assert f"outside={value}" in words[words.index("--slide") :]
 
 
 def test_the_best_fold_leaves_with_its_own_thresholds_and_papers(study):
     weights = study.folder / "weights"
     assert (weights / "model.safetensors").read_bytes() == (study.best / "model.safetensors").read_bytes()
-    assert json.loads((weights / "postprocess.json").read_text())["min_area_px"] == 6
+    assert (weights / "postprocess.json").read_bytes() == (study.best / "postprocess.json").read_bytes()
     assert "Licence of the data: CC BY-NC 4.0" in (weights / "LICENCE_OF_DATA.txt").read_text()
     assert (weights / "model_card.md").read_text() == "# The card\n"
     checked = subprocess.run(["sha256sum", "--check", "--quiet", "SHA256SUMS"], cwd=weights, check=False)
@@ -188,3 +222,9 @@ def test_images_of_one_name_are_refused(study, tmp_path):
 def test_nothing_to_predict_is_said(study, tmp_path):
     words = words_of(export=study.folder / "weights", results=tmp_path)
     assert "--images, --slides: neither is given" in script("predict", *words)
+
+
+@pytest.mark.parametrize("mpp", [0, -0.5, 250])
+def test_a_resolution_that_no_picture_has_is_refused(study, tmp_path, mpp):
+    words = words_of(export=study.folder / "weights", images=study.folder / "images", results=tmp_path)
+    assert f"--mpp {mpp}; expected 0.02 to 20" in script("predict", *words, f"--mpp={mpp}")

@@ -95,6 +95,17 @@ def test_tissue_keeps_its_colours_in_every_frame():
             assert np.abs(column - colour).max(axis=1).min() <= TOLERANCE
 
 
+def test_each_tile_that_is_all_one_class_is_framed_by_itself():
+    made = probe(1, tiles=2)
+    full = np.zeros_like(made.truth)
+    full[:, :64] = 1
+    drawn = frame(stage(Probe(made.image, full, [full]), CLASSES, WIDTHS_PX[0]), full, 0, course([0.5]))
+    line = (drawn[HEADER_PX:] == class_colours(2)[1]).all(-1)
+    tile = (WIDTHS_PX[0] - 96 - 6) // 2  # less the rows' names and a gap
+    middle = line[-30 - tile // 2]  # through the prediction, above the legend
+    assert middle.nonzero()[0].tolist() == [96, 97, 96 + tile - 5, 96 + tile - 4]
+
+
 def test_what_does_not_change_does_not_flicker():
     pages = [np.asarray(page.convert("RGB")) for page in ImageSequence.Iterator(gif([0.1, 0.2, 0.3])[1])]
     top = HEADER_PX + 10

@@ -32,12 +32,18 @@ def test_light_colour_has_a_black_line_around_it():
     assert (picture[2, 5] == 0).all()
 
 
-def test_region_at_the_image_border_has_no_line_along_the_border():
+def test_a_regions_line_goes_on_along_the_image_border():
     mask = np.zeros((12, 12), np.uint8)
     mask[:, :6] = 1
-    picture = outlined(PINK, mask, width_px=1)
-    is_line = (picture == OKABE_ITO[1]).all(-1)
-    assert np.argwhere(is_line)[:, 1].tolist() == [5] * 12
+    is_line = (outlined(PINK, mask, width_px=1) == OKABE_ITO[1]).all(-1)
+    assert is_line[:, [0, 5]].all() and is_line[[0, 11], :6].all()
+    assert not is_line[1:11, 1:5].any() and not is_line[:, 6:].any()
+
+
+def test_an_image_that_is_all_one_class_looks_unlike_one_without_any():
+    picture = outlined(PINK, np.full((12, 12), 3, np.uint8), width_px=2)
+    assert (picture[2:10, 2:10] == PINK[0, 0]).all()
+    assert (picture == OKABE_ITO[3]).all(-1).sum() == 144 - 64
 
 
 def test_unannotated_pixels_are_hatched_and_annotated_pixels_are_not():

@@ -50,6 +50,11 @@ def test_an_empty_table_gives_a_page_that_says_so():
     assert "Download" not in table([], columns=[])
 
 
+def test_an_empty_table_says_why_it_is_empty():
+    html = table_page(TEMPLATES / "table.html.j2", "strata of ds", ["stratum"], [], "strata.csv")
+    assert "This table has no rows: no image states a stratum" in html
+
+
 def test_the_page_carries_its_csv():
     html = table()
     (code,) = re.findall(r'download="scores\.csv" href="data:text/csv;charset=utf-8;base64,([^"]+)"', html)

@@ -4,9 +4,10 @@ from pathlib import Path
 
 import numpy as np
 
+from histoloom.formats.images import write_image
 from histoloom.report.figures.rounds import NOTE, RoundsRow, coloured, draw_rounds
 from histoloom.report.overlays import class_colours
-from histoloom.report.rounds_page import fold_rounds, rounds_page, spread
+from histoloom.report.rounds_page import fold_rounds, most_accepted_first, rounds_page, spread
 from histoloom.rounds.drift import DRIFT_COLUMNS
 from histoloom.sample import IGNORE
 
@@ -39,6 +40,13 @@ def test_pictures_are_taken_at_even_distances():
     assert spread("abcdefg", 3) == ["a", "d", "g"]
     assert spread("ab", 3) == ["a", "b"]
     assert spread("abc", 1) == ["a"]
+
+
+def test_pictures_begin_with_the_image_of_which_most_was_accepted(tmp_path):
+    masks = {"a": [0, 1, 255, 255], "b": [129, 128, 255, 255], "c": [1, 1, 255, 255], "d": [129, 0, 255, 255]}
+    for name, values in masks.items():
+        write_image(tmp_path / f"{name}.png", np.array([values], np.uint8))
+    assert most_accepted_first(list(masks), tmp_path) == ["b", "d", "c", "a"]
 
 
 def test_a_class_that_nobody_drew_has_no_part_in_the_agreement():

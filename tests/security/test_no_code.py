@@ -16,7 +16,7 @@ from histoloom.evaluate.counting.stored_counts import read_counts
 from histoloom.formats.arrays import open_array, read_texts
 from histoloom.model_files import read_model_file
 from histoloom.pretrained import load_encoder
-from histoloom.study.check import complaint
+from histoloom.study.checks.complaint import complaint
 
 REPOSITORY = Path(__file__).parents[2]
 CODE = [REPOSITORY / "Snakefile", *sorted((REPOSITORY / "scripts").rglob("*.py"))]

@@ -26,6 +26,7 @@ FOREIGN = {
     "grep",
     "monai",
     "pip",
+    "sha256sum",
     "source",
     "tee",
 }

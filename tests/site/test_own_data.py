@@ -11,7 +11,7 @@ import yaml
 from histoloom import plugins
 from histoloom.formats.images import write_image
 from histoloom.prepare.preparation import checked_options
-from histoloom.study.check import complaint
+from histoloom.study.checks.complaint import complaint
 
 REPOSITORY = Path(__file__).parents[2]
 BASE = REPOSITORY / "config" / "config.yaml"

@@ -1,9 +1,10 @@
-"""What each of the five small studies has to show, each by files and values of its report."""
+"""What each of the small studies has to show, each by files and values of its report."""
 
-from tests.studies.promises import Promise, files, rows, scores, words
+from tests.studies.promises import Promise, above, animations, files, rows, scores, words
 
 FLOORS = ("all_background", "haematoxylin_otsu")
 NECROSIS, HNSCC = "necrosis_small/deeplabv3_resnet50", "hnscc_small/unet_efficientnet_b0"
+HNSCC_GIF = "hnscc_gif_small/unet_efficientnet_b0"
 PANNUKE = ("deeplabv3_resnet101", "unet", "inception_unet", "refinenet", "best_recipe")
 CONVENTIONS = ("pq", "pq@pannuke", "pq@pooled", "pq@strict")
 SLIDE = "slides/tcga_cr_7395_01a_01_ts1"
@@ -55,6 +56,14 @@ PROMISED = {
         files("slide as OME-TIFF", f"{SLIDE}/{HNSCC}/classes.ome.tif"),
         rows("areas of the slide", f"{SLIDE}/{HNSCC}/areas.csv", 1),
     ],
+    "hnscc_gif": [
+        *every_study("hnscc_gif", "hnscc_gif_small"),
+        animations("a frame for each epoch, of six tiles", f"{HNSCC_GIF}/fold0/epochs.gif", 6),
+        rows("frames enough to see it learn", f"{HNSCC_GIF}/fold0/history.csv", 8),
+        words("its own score", "hnscc_gif_small/summary.csv", "unet_efficientnet_b0,model,iou,mean"),
+        words("five frames a second", "report/hnscc_gif_small/config.yaml", "frames_per_second: 5.0"),
+        words("no round", "report/hnscc_gif_small/config.yaml", "count: 0"),
+    ],
     "brecahad": [
         *every_study("brecahad", "brecahad_small"),
         scores(
@@ -95,6 +104,8 @@ PROMISED = {
         scores("mPQ and bPQ in all conventions", "pannuke_small", PANNUKE, CONVENTIONS, ("mean", "foreground")),
         scores("published mPQ and bPQ", "pannuke_small", ("HoVer-Net",), ("pq@pannuke",), ("mean", "foreground")),
         files("three rotations of each network", "pannuke_small/*/fold[012]/model.safetensors", 3 * len(PANNUKE)),
+        above("pixels of nuclei are found", "pannuke_small", "best_recipe", "dice", 0.45),
+        above("single nuclei are found", "pannuke_small", "best_recipe", "pq", 0.1),
         rows("scores by tissue", "pannuke_small/strata.csv", len(PANNUKE)),
         words("warm restarts", "report/pannuke_small/config.yaml", "schedule: cosine_restarts"),
         words("hybrid loss", "report/pannuke_small/config.yaml", "2*bce + 2*dice + iou"),

@@ -1,10 +1,12 @@
-"""What results must hold: files that are there, scores that are defined, rows and words of tables and pages."""
+"""What results must hold: files, defined scores, rows and words of tables and pages, and whole animations."""
 
 import csv
 import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+
+from PIL import Image
 
 Check = Callable[[Path], str]
 
@@ -44,6 +46,23 @@ def scores(
     return Promise(what, lacking)
 
 
+def above(what: str, dataset: str, predictor: str, metric: str, floor: float) -> Promise:
+    """In summary.csv of the dataset the predictor's mean of the metric, of all foreground, is more than `floor`."""
+
+    def lacking(results: Path) -> str:
+        wanted = {"architecture": predictor, "metric": metric, "class": "foreground"}
+        means = [
+            float(row["mean"] or "nan")
+            for row in rows_of(results / dataset / "summary.csv")
+            if all(row[column] == value for column, value in wanted.items())
+        ]
+        return (
+            "" if means and means[0] > floor else f"{predictor} {metric} {means[0] if means else 'none'}, not > {floor}"
+        )
+
+    return Promise(what, lacking)
+
+
 def rows(what: str, pattern: str, count: int, **cells: str) -> Promise:
     """Every table that fits the pattern, and there is one, has at least `count` rows with such cells."""
 
@@ -69,12 +88,31 @@ def words(what: str, path: str, *wanted: str) -> Promise:
     return Promise(what, lacking)
 
 
+def animations(what: str, pattern: str, tiles: int) -> Promise:
+    """Every GIF that fits the pattern, and there is one, has a frame for each epoch of its training's history, each of
+    so many tiles side by side."""
+
+    def lacking(results: Path) -> str:
+        found = sorted(results.glob(pattern))
+        short = [f"{path.relative_to(results)} has {said}" for path in found if (said := _cut_short(path, tiles))]
+        return ", ".join(short) if found else f"no {pattern}"
+
+    return Promise(what, lacking)
+
+
 def rows_of(table: Path) -> list[dict[str, str]]:
     """The rows of a CSV; none where it is not there."""
     if not table.is_file():
         return []
     with table.open(newline="", encoding="utf-8") as file:
         return list(csv.DictReader(file))
+
+
+def _cut_short(gif: Path, tiles: int) -> str:
+    epochs = len(rows_of(gif.parent / "history.csv"))
+    with Image.open(gif) as animation, Image.open(gif.parent / "epochs" / "image.png") as strip:
+        frames, shown = animation.n_frames, strip.width // strip.height
+    return "" if (frames, shown) == (epochs, tiles) else f"{frames} of {epochs} frames, {shown} of {tiles} tiles"
 
 
 def _has(row: Mapping[str, str], cells: Mapping[str, str]) -> bool:

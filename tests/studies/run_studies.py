@@ -1,4 +1,4 @@
-"""Run the five small studies to their reports, one after the other, and check what each has to show.
+"""Run the small studies to their reports, one after the other, and check what each has to show.
 
     python -m tests.studies.run_studies [--study NAME] [--cores N] [--check-only]
 
@@ -20,6 +20,7 @@ from tests.studies.promised import PROMISED
 ROOT = Path(__file__).parents[2]
 RESULTS = ROOT / "results"
 STUDIES = "config/studies"
+BEFORE = {"hnscc_gif": ["hnscc"]}  # studies that a study's own config is given after
 LAID = {  # what makes a study's samples of ours
     "cryonuseg": [sys.executable, "scripts/lay_second_annotator.py", "--study", f"{STUDIES}/small/cryonuseg.yaml"],
     "pannuke": [sys.executable, "scripts/lay_real_samples.py", "--study", f"{STUDIES}/real_samples.yaml"],
@@ -71,7 +72,7 @@ def carry_out(name: str, arguments: argparse.Namespace) -> Outcome:
     """Run a study and its report, then look at what they left."""
     log = ROOT / "logs" / "studies" / f"{name}.log"
     log.parent.mkdir(parents=True, exist_ok=True)
-    files = [f"{STUDIES}/{name}.yaml", f"{STUDIES}/small/{name}.yaml"]
+    files = [f"{STUDIES}/{each}.yaml" for each in (*BEFORE.get(name, ()), name, f"small/{name}")]
     snakemake = [sys.executable, "-m", "snakemake", "--cores", str(arguments.cores), "--configfile", *files]
     run_s = report_s = 0.0
     failed = False

@@ -2,10 +2,11 @@
 
 import pytest
 import yaml
+from PIL import Image
 
 from tests.studies import run_studies
 from tests.studies.promised import PROMISED
-from tests.studies.promises import files, rows, scores, words
+from tests.studies.promises import above, animations, files, rows, scores, words
 from tests.studies.run_studies import ROOT, STUDIES
 
 SUMMARY = "architecture,metric,class,mean\nunet,dice,foreground,0.5\nunet,pq,foreground,\nunet,iou,foreground,nan\n"
@@ -35,6 +36,13 @@ def test_scores_have_to_be_numbers(results):
     assert scores("", "other", ["unet"], ["dice"]).lacking(results) == "unet dice foreground"
 
 
+def test_scores_can_be_asked_to_be_high(results):
+    assert above("", "ds", "unet", "dice", 0.4).lacking(results) == ""
+    assert above("", "ds", "unet", "dice", 0.5).lacking(results) == "unet dice 0.5, not > 0.5"
+    assert above("", "ds", "unet", "pq", 0.1).lacking(results) == "unet pq nan, not > 0.1"
+    assert above("", "other", "unet", "dice", 0.1).lacking(results) == "unet dice none, not > 0.1"
+
+
 def test_rows_are_counted_by_what_their_cells_hold(results):
     assert rows("", "ds/summary.csv", 3, architecture="unet").lacking(results) == ""
     assert rows("", "ds/summary.csv", 2, metric="dice").lacking(results) == "ds/summary.csv has 1 of 2 rows"
@@ -46,6 +54,22 @@ def test_words_are_found_across_lines(results):
     assert words("", "page.rst", "how much it").lacking(results) == ""
     assert words("", "page.rst", "how little").lacking(results) == "'how little' in page.rst"
     assert words("", "none.rst", "how").lacking(results) == "'how' in none.rst"
+
+
+@pytest.mark.parametrize(
+    ("frames", "tiles", "said"),
+    [(3, 2, ""), (2, 2, "2 of 3 frames, 2 of 2 tiles"), (3, 1, "3 of 3 frames, 1 of 2 tiles")],
+)
+def test_an_animation_has_a_frame_for_each_epoch_and_all_its_tiles(results, frames, tiles, said):
+    fold = results / "ds" / "fold0"
+    (fold / "epochs").mkdir(parents=True)
+    (fold / "history.csv").write_text("epoch\n1\n2\n3\n")
+    Image.new("RGB", (8 * tiles, 8)).save(fold / "epochs" / "image.png")
+    pages = [Image.new("L", (4, 4), 100 * number) for number in range(frames)]
+    pages[0].save(fold / "epochs.gif", save_all=True, append_images=pages[1:])
+    lacking = animations("", "ds/fold*/epochs.gif", 2).lacking(results)
+    assert lacking == (f"ds/fold0/epochs.gif has {said}" if said else "")
+    assert animations("", "no/*.gif", 2).lacking(results) == "no no/*.gif"
 
 
 def test_each_study_promises_things_of_its_own_results(tmp_path):

@@ -36,6 +36,13 @@ def test_it_is_the_first_moved_by_a_pixel_without_every_tenth_nucleus(tmp_path):
     np.testing.assert_array_equal(sample.second_instances > 0, expected)
 
 
+@pytest.mark.parametrize("text", ["study: {name: mine}\n", "study:\n", "study: {samples: .}\ndatasets: {}\n"])
+def test_a_study_without_the_samples_or_the_dataset_is_refused(text, tmp_path):
+    (tmp_path / "study.yaml").write_text(text)
+    told = outcome([str(SCRIPT), "--study", str(tmp_path / "study.yaml")])
+    assert "study.yaml: lacks" in told and "expected study.samples and datasets.cryonuseg_small.root" in told
+
+
 @pytest.mark.parametrize("part", ["", "cryonuseg"])
 def test_missing_samples_are_told_with_the_setting(part, tmp_path):
     (tmp_path / "samples" / part).mkdir(parents=True)

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from histoloom.study.check import config_problems
+from histoloom.study.checks.complaint import config_problems
 
 BASE = Path(__file__).parents[2] / "config" / "config.yaml"
 

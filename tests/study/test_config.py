@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from histoloom.study.check import complaint, config_problems
+from histoloom.study.checks.complaint import complaint, config_problems
 from histoloom.study.text import read_config_text
 
 REPOSITORY = Path(__file__).parents[2]
@@ -254,7 +254,8 @@ def test_training_settings_config_and_schema_name_the_same_keys():
 
 
 def test_the_snakefiles_imports_load_neither_torch_nor_numpy():
-    code = "import sys, histoloom.study.check, histoloom.study.study; print(*({'torch', 'numpy'} & set(sys.modules)))"
+    modules = "histoloom.study.checks.complaint, histoloom.study.study"
+    code = f"import sys, {modules}; print(*({{'torch', 'numpy'}} & set(sys.modules)))"
     scripts = REPOSITORY / "scripts"
     ended = subprocess.run([sys.executable, "-c", code], cwd=scripts, capture_output=True, text=True, check=True)
     assert ended.stdout.split() == []

@@ -23,7 +23,8 @@ function decimals(texts) {
   const values = texts.filter(Boolean);
   if (values.every((value) => /^[-+]?\d+$/.test(value))) return 0;
   const largest = values.reduce((most, value) => Math.max(most, Math.abs(Number(value))), 0);
-  return largest < 10 ? 4 : largest < 100 ? 3 : largest < 1000 ? 2 : 1;
+  const written = values.reduce((most, value) => Math.max(most, /e/i.test(value) ? 4 : (value.split(".")[1] ?? "").replace(/0+$/, "").length), 0);
+  return Math.min(written, largest < 10 ? 4 : largest < 100 ? 3 : largest < 1000 ? 2 : 1);
 }
 
 function shown(text, column) {

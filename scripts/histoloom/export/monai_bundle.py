@@ -15,6 +15,7 @@ from histoloom.export.exported_network import LEAST_SIDE_PX, exported_program, q
 from histoloom.export.papers import LICENCE, facts_of, licence_of
 from histoloom.export.source import Source
 from histoloom.files import write_json, write_text
+from histoloom.formats.images import SUFFIXES
 from histoloom.networks import SIDES
 
 SCHEMA = "https://github.com/Project-MONAI/MONAI-extra-test-data/releases/download/0.8.1/meta_schema_20240725.json"
@@ -23,6 +24,7 @@ NEEDED = ("pytorch-ignite", "fire", "pillow")  # beside MONAI, torch and NumPy, 
 MAP_NAMES = ("horizontal distance from the nucleus' centre", "vertical distance from the nucleus' centre")
 OVERLAP = 0.5  # of a window with the next, along each side: four windows see each pixel
 WINDOWS_AT_ONCE = 4
+SAME_STEM = "dataset_dir: several images have one name before the suffix, by which results are named; rename them"
 
 
 def write_bundle(folder: Path, source: Source) -> None:
@@ -101,11 +103,23 @@ def inference_config(source: Source) -> dict[str, Any]:
     tile_px = max(-(-source.card.get("tile_px", LEAST_SIDE_PX) // SIDES) * SIDES, LEAST_SIDE_PX)
     classes = len(source.outputs.classes)
     return {
-        "imports": ["$import glob", "$import os", "$import numpy", "$import torch", "$import torch.export.passes"],
+        "imports": [
+            "$import os",
+            "$import sys",
+            "$import numpy",
+            "$from PIL import Image",
+            "$import torch",
+            "$import torch.export.passes",
+        ],
         "bundle_root": ".",
         "dataset_dir": "$@bundle_root + '/images'",
         "output_dir": "$@bundle_root + '/eval'",
-        "data_list": "$sorted(p for e in ('png', 'jpg', 'tif') for p in glob.glob(@dataset_dir + '/*.' + e))",
+        "data_list": (
+            "$[os.path.join(@dataset_dir, name) for name in sorted(os.listdir(@dataset_dir)) "
+            f"if name.lower().endswith({SUFFIXES})]"
+        ),
+        "stems": "$[os.path.splitext(path)[0] for path in @data_list]",
+        "initialize": [f"$sys.exit('{SAME_STEM}') if len(set(@stems)) < len(@stems) else None"],
         "device": "$torch.device('cuda:0' if torch.cuda.is_available() else 'cpu')",
         "program": (
             "$torch.export.passes.move_to_device_pass("
@@ -122,7 +136,11 @@ def inference_config(source: Source) -> dict[str, Any]:
                     "keys": "image",
                     "reader": {
                         "_target_": "PILReader",
-                        "converter": "$lambda image: image.convert('RGB')",
+                        # Transparent pixels lie on white, as histoloom lays them.
+                        "converter": (
+                            "$lambda image: Image.alpha_composite(Image.new('RGBA', image.size, 'white'), "
+                            "image.convert('RGBA')).convert('RGB')"
+                        ),
                         "reverse_indexing": False,
                     },
                     "ensure_channel_first": True,

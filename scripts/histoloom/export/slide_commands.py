@@ -31,11 +31,11 @@ def slide_commands(
 ) -> Iterator[Command]:
     """What has to run, in order, to find tissue, predict, post-process and write files for other programs.
 
-    `method` is that of postprocess.json, `mpp` the slide's µm per pixel where its header is silent or wrong, `code`
-    that of `prediction_code`, by which unfinished work is told apart.
+    `method` is that of postprocess.json, `mpp` the slide's µm per pixel where its header states none, `code` that of
+    `prediction_code`, by which unfinished work is told apart.
     """
     facts = {"slide_json": results / "slide.json", "tissue": results / "tissue.png"}
-    given = {"mpp": mpp} if mpp else {}
+    given = {} if mpp is None else {"default_mpp": mpp}
     yield "find_tissue", _words({"slide": slide, "name": slide.name}, given, asdict(settings.tissue), facts)
     prediction = {"probabilities": results / "prediction" / "probabilities", "maps": results / "prediction" / "maps"}
     model = {"slide": slide, "model": export / MODEL, "choose": "best", "outside": settings.slide.outside}

@@ -46,6 +46,14 @@ def add_source_flags(parser: argparse.ArgumentParser) -> None:
     add("--model-card", type=Path, required=True, help="the model's card, Markdown")
 
 
+def parse_source(description: str | None, folder: str) -> argparse.Namespace:
+    """The command line of a script that writes one form of a model; its flag `folder` names what to write."""
+    parser = argparse.ArgumentParser(description=description, allow_abbrev=False)
+    add_source_flags(parser)
+    parser.add_argument(folder, type=Path, required=True, help="folder to write")
+    return parser.parse_args()
+
+
 def read_source(args: argparse.Namespace) -> Source:
     """The model with the best validation score among those of the flags.
 

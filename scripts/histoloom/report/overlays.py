@@ -53,7 +53,8 @@ def outlined(
 
     The coloured line is `width_px` wide and lies on the region's own pixels; the line around it is one pixel wide, on
     background, white around dark colours and black around light ones. With `instances` touching nuclei are drawn one
-    by one. The border of the image is no border of a region.
+    by one. Along the border of the image the line goes on, so that a region that takes all of an image is not taken for
+    an image without one.
     """
     foreground = (mask > 0) & (mask != IGNORE)
     line = _line(_labels(mask, foreground, instances), width_px) & foreground
@@ -86,7 +87,7 @@ def _labels(
 
 
 def _line(labels: np.ndarray, width_px: int) -> Bool[np.ndarray, "height width"]:
-    edge = find_boundaries(labels, mode="inner", background=0)
+    edge = find_boundaries(np.pad(labels, 1), mode="inner", background=0)[1:-1, 1:-1]
     return edge if width_px == 1 else ndimage.binary_dilation(edge, SQUARE, iterations=width_px - 1)
 
 

@@ -18,6 +18,11 @@ WORDS = (
     "message", "diverged", "first", "second", "definition", "size", "ended",
 )  # fmt: skip
 
+WHY_EMPTY = {
+    "strata": "no image states a stratum, such as an organ",
+    "sizes": "the truth does not tell one nucleus from the next",
+}
+
 
 @dataclass(frozen=True)
 class Animation:
@@ -31,13 +36,13 @@ class Animation:
 def table_page(
     template: Path, title: str, columns: Sequence[str], rows: Sequence[Mapping[str, str]], file_name: str
 ) -> str:
-    """A table as a page to sort and to search, which says so where there is no row.
+    """A table as a page to sort and to search, which says so, and why, where there is no row.
 
     `file_name` is that of the CSV which the page offers for download.
     """
-    return render(
-        template, title=title, count=len(rows), csv=embedded_csv(columns, rows), file_name=file_name, words=WORDS
-    )
+    why = WHY_EMPTY.get(Path(file_name).stem)
+    held = {"count": len(rows), "csv": embedded_csv(columns, rows), "why_empty": why}
+    return render(template, title=title, file_name=file_name, words=WORDS, **held)
 
 
 def embedded_csv(columns: Sequence[str], rows: Sequence[Mapping[str, str]]) -> str:

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from histoloom.formats.images import read_image, read_mask
+from histoloom.marks import is_marked
 from histoloom.prepared import IndexRow, read_table
 from histoloom.report.figures.rounds import RoundsRow
 from histoloom.report.rendering import render
+from histoloom.sample import PSEUDO
 
 CHANGES = ("accepted", "added", "changed", "withdrawn")
 
@@ -79,6 +81,16 @@ def spread(names: Sequence[str], count: int) -> list[str]:
     return list(dict.fromkeys(names[place * (len(names) - 1) // steps] for place in range(min(count, len(names)))))
 
 
+def most_accepted_first(names: Sequence[str], last_masks: Path) -> list[str]:
+    """Names of training images, those first of which the last round accepted most pixels.
+
+    Of equal ones that first of which people drew more as some class of tissue, then by name. `last_masks` is the folder
+    of that round's training masks.
+    """
+    counts = {name: _accepted_and_drawn(last_masks / f"{name}.png") for name in names}
+    return sorted(counts, key=lambda name: (-counts[name][0], -counts[name][1], name))
+
+
 def row_of(row: IndexRow, round_masks: Sequence[Path]) -> RoundsRow:
     """What is drawn of an image: itself, what people drew, and its masks in the folders of the rounds."""
     masks = [read_mask(folder / f"{row.name}.png") for folder in round_masks]
@@ -91,6 +103,12 @@ def rounds_page(
     """The page; `rule` are settings and what they are set to, `figure` is a PNG, `alt` its text alternative."""
     uri = "data:image/png;base64," + base64.b64encode(figure).decode()
     return render(template, title=title, rule=rule, folds=folds, figure=uri, alt=alt)
+
+
+def _accepted_and_drawn(file: Path) -> tuple[int, int]:
+    """Accepted pixels of a training mask, and pixels of it that people drew as another class than background."""
+    mask = read_mask(file)
+    return int(is_marked(mask).sum()), int(((mask > 0) & (mask < PSEUDO)).sum())
 
 
 def _steps(history: Sequence[Mapping[str, str]]) -> tuple[int, int]:

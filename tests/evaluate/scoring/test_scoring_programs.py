@@ -2,7 +2,6 @@
 
 import json
 import re
-import shlex
 from pathlib import Path
 
 import numpy as np
@@ -23,10 +22,8 @@ from histoloom.formats.geojson import (
 )
 from histoloom.formats.polygons import label_polygons
 from histoloom.formats.shapes import read_shapes
-from histoloom.prepare.demo.datasets import write_pannuke
 from tests.evaluate.scoring import scoring_case as case
-from tests.evaluate.scoring.scoring_case import CLASSES, FOUND, TRUTH, means, rows, score
-from tests.scripts_run import outcome
+from tests.evaluate.scoring.scoring_case import CLASSES, FOUND, TRUTH, means, score
 
 REPOSITORY = Path(__file__).parents[3]
 PAGE = (REPOSITORY / "docs" / "scoring.md").read_text(encoding="utf-8")
@@ -112,23 +109,6 @@ def test_annotations_are_regions_where_there_are_detections_and_nuclei_where_the
         counts[folder] = means(tmp_path / "out")["pq", "foreground"]
     # Drawn: the annotation, painted over the nucleus, is the one nucleus that is there: IoU 36 / 384, no pair.
     assert counts == {"cells": "1.0", "drawn": "0.0"}
-
-
-def test_the_worked_example_of_the_documentation_runs(tmp_path, monkeypatch):
-    blocks = re.findall(r"^```(bash|python)\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
-    (program,) = [text for kind, text in blocks if kind == "python" and "label" in text]
-    command = next(text for kind, text in blocks if kind == "bash" and "classic=" in text)
-    write_pannuke(tmp_path / "data" / "demo" / "pannuke", 2, 0)
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "classic.py").write_text(program)
-    assert outcome(["classic.py"]) == "done"
-    words = shlex.split(command.replace("\\\n", " ").strip().splitlines()[-1])
-    assert words[:2] == ["python", "scripts/score.py"]
-    assert outcome([str(REPOSITORY / words[1]), *words[2:]]) == "done"
-    (out,) = tmp_path.glob("**/summary.csv")
-    found = means(out.parent, "classic")
-    assert 0.3 < float(found["dice", "foreground"]) <= 1
-    assert {row["stratum"] for row in rows(out.parent / "scores.csv")} - {""}
 
 
 @pytest.mark.parametrize("flag", sorted(set(re.findall(r"(?<![\w-])--[a-z][a-z-]*(?![\w-])", PAGE))))

@@ -62,13 +62,22 @@ def test_rings_give_x_before_y():
     assert ring.min(axis=0).tolist() == [11.5, 0.5] and ring.max(axis=0).tolist() == [17.5, 2.5]
 
 
-def test_the_border_of_the_image_is_no_border_of_a_region():
+def test_a_ring_is_closed_along_the_border_of_the_image():
     labels = np.zeros((10, 10), np.int32)
     labels[:, :4] = 1
     (ring,) = rings(labels)[1]
-    assert (ring[:, 0] == 3.5).all()
-    assert sorted(ring[[0, -1], 1].tolist()) == [-1, 10]  # on beyond the image at both ends
-    assert rings(np.ones((5, 5), np.int32)) == {1: []}
+    assert ring.min(axis=0).tolist() == [-0.5, -0.5] and ring.max(axis=0).tolist() == [3.5, 9.5]
+    assert (ring[0] == ring[-1]).all()
+    (frame,) = rings(np.ones((5, 5), np.int32))[1]
+    assert frame.min() == -0.5 and frame.max() == 4.5
+
+
+def test_an_image_that_is_all_one_class_is_framed_in_its_colour():
+    panel = panel_of()
+    draw_classes(panel, np.full((10, 10), 2, np.uint8), None)
+    pixels = drawn(panel)
+    assert near(pixels[100, [0, 1, -2, -1]], OKABE_ITO[2]).all() and near(pixels[[0, 1], 100], OKABE_ITO[2]).all()
+    assert (pixels[10:-10, 10:-10] == 255).all()
 
 
 def test_a_hole_has_a_ring_of_its_own_and_labels_may_have_gaps():

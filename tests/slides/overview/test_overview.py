@@ -1,6 +1,9 @@
 """The overview of a slide: classes and nuclei lie where they are, lengths are true, and any name can be drawn."""
 
 import json
+import runpy
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -26,6 +29,7 @@ from histoloom.slides.overview.drawing import (
 from tests.scripts_run import outcome
 from tests.slides.made_slides import MadeTissue, write_pyramid
 
+ROOT = Path(__file__).parents[3]
 CLASSES = ("background", "Tumor", "gland $x$ 腺")
 COLOURS = colours_of(CLASSES)
 
@@ -216,6 +220,23 @@ def test_the_script_draws_a_slide_twice_alike(tmp_path):
         assert page.text["Description"] == "Slide 1: Tumor, gland $x$ 腺 by m"
         pixels = np.asarray(page.convert("RGB")).reshape(-1, 3)
     assert (pixels == COLOURS[1]).all(1).sum() > 500  # the outline of the ellipse
+
+
+@pytest.mark.parametrize("has_nuclei", [True, False])
+def test_density_is_drawn_only_of_a_dataset_that_tells_nuclei_apart(tmp_path, monkeypatch, has_nuclei):
+    store_of(tmp_path / "classes", np.zeros((300, 400), np.uint8))
+    (tmp_path / "nuclei").mkdir()
+    write_tables(tmp_path / "nuclei", [table_of(np.array([50.0]), np.array([60.0]))])
+    described = {"name": "d", "reader": "folder", "classes": ["background", "tumour"], "has_instances": has_nuclei}
+    described |= {"licence": "l", "citation": "c", "facts": {}, "warnings": []}
+    (tmp_path / "dataset.json").write_text(json.dumps(described))
+    words = ["--slide", "a", "--slide-json", "b", "--classes", tmp_path / "classes", "--nuclei", tmp_path / "nuclei"]
+    words += ["--dataset", tmp_path / "dataset.json", "--cell-um", 50, "--model-name", "m", "--longest-px", 400]
+    monkeypatch.setattr(sys, "argv", ["draw_overview.py", *map(str, words), "--figure", "c.png"])
+    script = runpy.run_path(str(ROOT / "scripts" / "draw_overview.py"))
+    facts = {"name": "Slide 1", "width": 800, "height": 600, "mpp": 0.25}
+    made = script["overview_of"](script["parse"](), facts, np.full((150, 200, 3), 255, np.uint8), 1.0)
+    assert (made.density is not None) == has_nuclei
 
 
 def test_another_slide_than_that_of_the_facts_is_refused(tmp_path):

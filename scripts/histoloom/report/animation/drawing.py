@@ -60,14 +60,14 @@ def stage(probe: Probe, classes: Sequence[str], width_px: int) -> Stage:
     scale = (width_px - label - gap) / probe.image.shape[1]
     tissue = _resized(probe.image, scale, cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC)
     height, strip_width = tissue.shape[:2]
-    truth = outlined(tissue, _resized(probe.truth, scale, cv2.INTER_NEAREST))
+    truth = _outlined_tiles(tissue, _resized(probe.truth, scale, cv2.INTER_NEAREST), gap)
     canvas = Image.new("RGB", (width_px, header + 3 * (height + gap) + gap + footer), PAPER)
     pen = ImageDraw.Draw(canvas)
     for row, name in enumerate(("image", "truth", "prediction")):
         top = header + gap + row * (height + gap)
         pen.text((label - gap, top + height / 2), name, fill=INK, font=font(text), anchor="rm")
         if row < 2:
-            canvas.paste(Image.fromarray(_with_gaps((tissue, truth)[row], gap)), (label, top))
+            canvas.paste(Image.fromarray((_with_gaps(tissue, gap), truth)[row]), (label, top))
     _draw_legend(pen, _entries(probe, classes), (label, canvas.height - footer, label + strip_width), footer, text)
     return Stage(canvas, tissue, (label, header + gap + 2 * (height + gap)), header, gap, text)
 
@@ -79,7 +79,7 @@ def frame(
     canvas = on.canvas.copy()
     height, width = on.tissue.shape[:2]
     mask = cv2.resize(predicted, (width, height), interpolation=cv2.INTER_NEAREST)
-    canvas.paste(Image.fromarray(_with_gaps(outlined(on.tissue, mask), on.gap_px)), on.corner)
+    canvas.paste(Image.fromarray(_outlined_tiles(on.tissue, mask, on.gap_px)), on.corner)
     _draw_header(ImageDraw.Draw(canvas), place, epochs, (canvas.width, on.header_px), on.text_px, note)
     return np.asarray(canvas)
 
@@ -177,12 +177,32 @@ def _resized(pixels: np.ndarray, scale: float, interpolation: int) -> np.ndarray
     return cv2.resize(pixels, size, interpolation=interpolation)
 
 
+def _outlined_tiles(
+    strip: UInt8[np.ndarray, "height width 3"], mask: UInt8[np.ndarray, "height width"], gap: int
+) -> UInt8[np.ndarray, "height width 3"]:
+    """The tiles of a strip with their outlines, each closed where its own tile ends."""
+    apart = _with_gaps(strip, gap)
+    for columns in _tile_columns(strip.shape[0], strip.shape[1], gap):
+        apart[:, columns] = outlined(strip[:, columns], mask[:, columns])
+    return apart
+
+
 def _with_gaps(strip: UInt8[np.ndarray, "height width 3"], gap: int) -> UInt8[np.ndarray, "height width 3"]:
     """Cover the seams between square tiles with white, so that tissue is not read across them."""
-    height, width = strip.shape[:2]
-    tiles = max(1, round(width / height))
-    covered = strip.copy()
-    for seam in range(1, tiles):
-        at = round(seam * width / tiles)
-        covered[:, max(0, at - gap // 2) : at + gap - gap // 2] = 255
+    covered = np.full_like(strip, 255)
+    for columns in _tile_columns(strip.shape[0], strip.shape[1], gap):
+        covered[:, columns] = strip[:, columns]
     return covered
+
+
+def _tile_columns(height: int, width: int, gap: int) -> list[slice]:
+    """Which columns of a strip of square tiles are shown, tile by tile: all but gaps over the seams.
+
+    >>> _tile_columns(10, 20, 4)
+    [slice(0, 8, None), slice(12, 20, None)]
+    """
+    tiles = max(1, round(width / height))
+    seams = [round(number * width / tiles) for number in range(1, tiles)]
+    starts = [0, *(seam + gap - gap // 2 for seam in seams)]
+    stops = [*(seam - gap // 2 for seam in seams), width]
+    return [slice(start, stop) for start, stop in zip(starts, stops, strict=True)]

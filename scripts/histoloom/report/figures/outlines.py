@@ -55,10 +55,10 @@ def label_map(
 def rings(labels: Int32[np.ndarray, "height width"]) -> dict[int, list[Ring]]:
     """The outlines of each label above 0 as points (x, y), pixel centres being whole numbers.
 
-    A line runs half-way between pixels inside and outside. The border of the image is no border of a region: lines go
-    on beyond it and end there.
+    A line runs half-way between pixels inside and outside, and along the border of the image, so that a region that
+    takes all of an image is not taken for an image without one.
     """
-    padded = np.pad(labels, 1, mode="edge")
+    padded = np.pad(labels, 1)
     found = {}
     for label, window in enumerate(find_objects(padded), start=1):
         if window is None:
@@ -71,10 +71,14 @@ def rings(labels: Int32[np.ndarray, "height width"]) -> dict[int, list[Ring]]:
 
 
 def draw_outlines(panel: Axes, lines: Sequence[Ring], line: Line) -> None:
-    """Draw outlines, each with its contrasting line under it; dashes have theirs too, so what lies below is seen."""
+    """Draw outlines, each with its contrasting line under it; dashes have theirs too, so what lies below is seen.
+
+    Half of a line along the panel's border lies outside of it.
+    """
     for colour, width in ((line.around, AROUND_PT), (line.colour / 255, LINE_PT)):
         dashes = (0, tuple(length / width for length in DASHES_PT)) if line.is_dashed else "solid"
-        made = LineCollection(lines, colors=[colour], linewidths=width, linestyles=[dashes], capstyle="butt")
+        style = {"colors": [colour], "linewidths": width, "linestyles": [dashes], "capstyle": "butt"}
+        made = LineCollection(lines, **style, clip_on=False)
         panel.add_collection(made, autolim=False)
 
 

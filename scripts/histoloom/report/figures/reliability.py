@@ -8,6 +8,7 @@ from jaxtyping import Float64, Num
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.patheffects import withStroke
 from matplotlib.ticker import EngFormatter, LogLocator, NullLocator
 
 from histoloom.evaluate.counting.facts import ANY
@@ -21,6 +22,7 @@ ACROSS = 3
 PANEL_IN, WORDS_IN, COUNTS_IN, LEGEND_IN, LEGEND_LINE_IN = 3.0, 6.0, 1.25, 0.85, 0.2
 HANDLE_IN, LETTER_IN = 0.6, 0.08  # of the legend, at the widest
 DIAGONAL = {"color": INK, "lw": 1, "ls": (0, (1, 2)), "zorder": 3, "label": "as predicted"}
+HALO = [withStroke(linewidth=2.5, foreground="white")]  # of words that a curve may run through
 VERMILLION = "#D55E00"  # as the other colours from Okabe & Ito 2008
 COLOURS = (BLUE, ORANGE, GREEN, PURPLE, SKY, VERMILLION, INK)
 MARKERS, DASHES = "osD^vPX*", ("-", "--", "-.")  # 7, 8 and 3 of them: 168 architectures differ, in grey prints too
@@ -92,8 +94,9 @@ def description(probabilities: Mapping[str, Num[np.ndarray, "rows 512"]], classe
 
 def _draw_shares(panel: Axes, name: str, of_class: Mapping[str, Num[np.ndarray, "512"]]) -> None:
     panel.plot([0, 1], [0, 1], **DIAGONAL)
-    panel.text(0.03, 0.97, "predicted\ntoo low", va="top", color=MUTED, fontsize=8, transform=panel.transAxes)
-    panel.text(0.97, 0.03, "predicted\ntoo high", ha="right", color=MUTED, fontsize=8, transform=panel.transAxes)
+    corner = {"color": MUTED, "fontsize": 8, "transform": panel.transAxes, "zorder": 5, "path_effects": HALO}
+    panel.text(0.03, 0.97, "predicted\ntoo low", va="top", **corner)
+    panel.text(0.97, 0.03, "predicted\ntoo high", ha="right", **corner)
     for histogram, look in zip(of_class.values(), _looks(), strict=False):
         bins = calibration_bins(histogram)
         enough = bins.pixels >= FEW_PIXELS

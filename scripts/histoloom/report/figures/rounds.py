@@ -106,4 +106,4 @@ def _write(figure: Figure, left: int, top: int, text: str, **style: str) -> None
 
 def _legend(classes: Sequence[str]) -> list[Patch]:
     colours = class_colours(len(classes)) / 255
-    return [Patch(facecolor=colour, label=name) for name, colour in zip(classes, colours, strict=True)]
+    return [Patch(facecolor=(*colour, COLOURED), label=name) for name, colour in zip(classes, colours, strict=True)]

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from histoloom.flags import flags
-from histoloom.study.export_choices import BEST
+from histoloom.study.checks.exports import BEST
 from histoloom.study.sections import network, section
 from histoloom.study.stages.predict import COMPARED_KEYS, POSTPROCESS_KEYS
 from histoloom.study.stages.slides import NOTHING, Slides

@@ -11,7 +11,7 @@ from typing import Any
 
 from jsonschema.exceptions import ValidationError
 
-from histoloom.study.choices import choice_problems
+from histoloom.study.checks.config import choice_problems
 from histoloom.study.merging import CATALOGUES, merged
 from histoloom.study.schema_words import Validator, explained, schema
 from histoloom.study.text import ConfigText, Key, dotted, read_config_text

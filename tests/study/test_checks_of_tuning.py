@@ -5,7 +5,7 @@ import inspect
 import optuna
 import pytest
 
-from histoloom.study.tune_options import PRUNERS, SAMPLERS
+from histoloom.study.checks.search_options import PRUNERS, SAMPLERS
 
 TUNE = "tune:\n  trials: 5\n  space:\n"
 

@@ -5,14 +5,14 @@ from itertools import product
 from typing import Any
 
 from histoloom.errors import InputError
-from histoloom.study.model_choices import maps_problems, train_problems
-from histoloom.study.plugin_choices import Problem, likely
+from histoloom.study.checks.models import maps_problems, train_problems
+from histoloom.study.checks.plugins import Problem, likely
+from histoloom.study.checks.search_options import search_problems
 from histoloom.study.plugin_source import FITS
 from histoloom.study.schema_words import Validator, explained, schema
 from histoloom.study.sections import owner, section
 from histoloom.study.stages.train import RUN_KEYS
 from histoloom.study.text import Key
-from histoloom.study.tune_options import search_problems
 from histoloom.train.loss_terms import loss_terms
 from histoloom.tune.space import LOSS, OPTIONS, PARTS, overlaid
 

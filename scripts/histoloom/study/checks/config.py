@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from histoloom import plugins
-from histoloom.study.export_choices import export_problems
-from histoloom.study.model_choices import model_problems
-from histoloom.study.plugin_choices import Plugin, Problem, lacking_options, likely, option_problems, unknown_plugin
+from histoloom.study.checks.exports import export_problems
+from histoloom.study.checks.models import model_problems
+from histoloom.study.checks.plugins import Plugin, Problem, lacking_options, likely, option_problems, unknown_plugin
+from histoloom.study.checks.slides import region_problems, slide_problems
+from histoloom.study.checks.tuning import tune_problems
 from histoloom.study.plugin_source import states
 from histoloom.study.sections import owner, raw_folder, section
-from histoloom.study.slide_choices import region_problems, slide_problems
 from histoloom.study.stages.evaluate import SECOND_ANNOTATOR
-from histoloom.study.tune_choices import tune_problems
 
 # Names of folders in results/, where a dataset's or an architecture's own folder would lie upon them.
 SECTIONS = ("study", "datasets", "architectures", "pairs", "slides", "export", "report")  # asked for by name below

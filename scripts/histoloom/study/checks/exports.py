@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from histoloom.export.unsupported import PROGRAMS, REASONS
-from histoloom.study.plugin_choices import Problem, likely
+from histoloom.study.checks.plugins import Problem, likely
 from histoloom.study.sections import fold_count, section
 
 BEST = "best"

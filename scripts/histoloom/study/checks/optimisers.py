@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from histoloom.study.plugin_choices import Problem, likely
+from histoloom.study.checks.plugins import Problem, likely
 from histoloom.study.plugin_source import is_plain
 from histoloom.study.schema_words import Validator, explained
 from histoloom.study.text import Key

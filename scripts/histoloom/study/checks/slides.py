@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from histoloom.errors import InputError
-from histoloom.study.plugin_choices import Problem, likely
+from histoloom.study.checks.plugins import Problem, likely
 from histoloom.study.sections import owner, section
 from histoloom.study.slide_list import listed_slides
 

@@ -6,8 +6,8 @@ from typing import Any
 
 from histoloom import plugins
 from histoloom.errors import InputError
-from histoloom.study.optimiser_choices import optimiser_problems
-from histoloom.study.plugin_choices import Plugin, Problem, likely, option_problems, unknown_plugin
+from histoloom.study.checks.optimisers import optimiser_problems
+from histoloom.study.checks.plugins import Plugin, Problem, likely, option_problems, unknown_plugin
 from histoloom.study.plugin_source import needs, option_complaint, reads, states
 from histoloom.study.sections import owner, section
 from histoloom.study.text import Key

@@ -82,15 +82,15 @@ def test_colours_scaled_once_are_sound(study):
 
 
 def test_the_words_and_bounds_that_the_check_knows_without_imports_are_those_of_training():
-    from histoloom.study import model_choices, optimiser_choices
+    from histoloom.study.checks import models, optimisers
     from histoloom.train.data import class_weights
     from histoloom.train.data.augmentation.strengths import _range
     from histoloom.train.optimisers import BY_NAME, FROM_TRAIN
 
-    assert class_weights.WORDS == model_choices.CLASS_WEIGHTS
-    assert tuple(BY_NAME) == tuple(optimiser_choices.OPTIMISERS)
-    assert optimiser_choices.OWN_SETTINGS == FROM_TRAIN
-    for name, options in optimiser_choices.OPTIMISERS.items():
+    assert class_weights.WORDS == models.CLASS_WEIGHTS
+    assert tuple(BY_NAME) == tuple(optimisers.OPTIMISERS)
+    assert optimisers.OWN_SETTINGS == FROM_TRAIN
+    for name, options in optimisers.OPTIMISERS.items():
         assert {"lr", "weight_decay", *options} == {*signature(BY_NAME[name]).parameters} - {"params"}, name
     schema = yaml.safe_load((Path(__file__).parents[2] / "workflow" / "schemas" / "config.schema.yaml").read_text())
     stated = schema["$defs"]["augment"]["properties"]

@@ -6,7 +6,7 @@ Optuna refuses some of them only when it first draws or judges a trial, hours af
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from histoloom.study.plugin_choices import Problem, likely
+from histoloom.study.checks.plugins import Problem, likely
 from histoloom.study.schema_words import Validator, explained
 from histoloom.study.text import Key
 
