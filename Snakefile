@@ -6,7 +6,7 @@ from snakemake.utils import min_version
 min_version("9.27")
 sys.path.insert(0, os.path.join(workflow.basedir, "scripts"))
 
-from histoloom.study.check import complaint
+from histoloom.study.checks.complaint import complaint
 from histoloom.study.merging import read_config
 from histoloom.study.process import set_up
 from histoloom.study.study import Study
