@@ -69,7 +69,7 @@ compare: env  ## say what changed between two runs: make compare A=old/results B
 	@python scripts/compare_runs.py --first $(A) --second $(B) $(if $(HTML),--html $(HTML)) $(if $(TABLE),--table $(TABLE))
 
 test: env debian-tools  ## run all tests
-	python -m pytest -n auto --dist loadfile
+	python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 
 CLUSTER ?=
 
@@ -78,7 +78,7 @@ test-cluster: env demo-data  ## run the demo on a real two-node Slurm on this ma
 
 ONLY ?=
 
-test-studies: env  ## run the five studies on small real samples, to their reports (ONLY="--study pannuke": one)
+test-studies: env  ## run the five studies, and hnscc's animation, on small real samples, to their reports (ONLY="--study pannuke": one)
 	python -m tests.studies.run_studies $(ONLY)
 
 MINUTES ?= 10

@@ -1,4 +1,4 @@
-"""Shapes in signatures are checked while tests run, and only then; what tests of several rooms share."""
+"""Shapes in signatures are checked while tests run, and only then; what tests of several rooms share; what runs first."""
 
 import pytest
 from hypothesis import settings
@@ -9,6 +9,21 @@ settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
 
 install_import_hook("histoloom", "beartype.beartype")
+
+# Files that take minutes for few tests. A worker that began one last would be alone with it at the end.
+LONG = (
+    "test_commands_run.py",
+    "test_tuned_training.py",
+    "test_rounds_workflow.py",
+    "test_shared_compiled.py",
+    "test_monai_bundle.py",
+    "test_kill_and_resume.py",
+    "test_snakemake.py",
+)
+
+
+def pytest_collection_modifyitems(items):
+    items.sort(key=lambda item: item.path.name not in LONG)
 
 
 @pytest.fixture
