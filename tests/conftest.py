@@ -1,4 +1,4 @@
-"""Shapes in signatures are checked while tests run, and only then; what tests of several rooms share; what runs first."""
+"""What holds for all tests: shapes are checked while they run, long files begin first; and what several rooms share."""
 
 import pytest
 from hypothesis import settings
