@@ -9,6 +9,7 @@ file `runs` as soon as it is there; what the file holds already is not run again
 
 import argparse
 import json
+import math
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -31,14 +32,28 @@ HERE = Path(__file__).parent
 FILES = (HERE.parent / "config" / "config.yaml", HERE / "semi_ground_truth.yaml")
 PEN = {"width_px": 5, "length_px": 100}  # native pixels: 1.25 and 25 µm of CoNSeP
 SHARES = {"dense": 0.0, "sparse_1": 0.01, "sparse_5": 0.05, "sparse_20": 0.2}
-# What is tried on the strokes of sparse_5: what differs from section `rounds`, and beside it
+# What is tried, on the strokes of sparse_5 unless `strokes` says otherwise: what differs from section `rounds`, and
+# beside it
+# - reach_px: farthest that an accepted pixel of each class may lie from what was drawn of the class, in native pixels;
+#   0: none is accepted as it;
 # - is_seen: pixels are labelled by the model that was trained on them, not by those that have not seen the image;
-# - consistency: no rounds, but a mean teacher, whose term has this weight.
-TRIED = {
+# - consistency: no rounds, but a mean teacher, whose term has this weight;
+# - rest: no rounds, but all that nobody drew counts as background, with this weight.
+WIDE = {"count": 1, "confidence": 0.8, "class_share": 1.0, "weight": 1.0}
+TRIED: dict[str, dict[str, Any]] = {
     "default": {},
-    "wide": {"count": 1, "confidence": 0.8, "class_share": 1.0, "weight": 1.0},
-    "wide_seen": {"count": 1, "confidence": 0.8, "class_share": 1.0, "weight": 1.0, "is_seen": True},
+    "default_1": {"strokes": "sparse_1"},
+    "default_20": {"strokes": "sparse_20"},
+    "wide": WIDE,
+    "wide_seen": WIDE | {"is_seen": True},
     "mean_teacher": {"count": 0, "consistency": 5.0},
+    "background": {"count": 1, "reach_px": (math.inf, 0)},
+    "background_wide": WIDE | {"reach_px": (math.inf, 0)},
+    "background_sure": WIDE | {"reach_px": (math.inf, 0), "confidence": 0.9},
+    "background_light": WIDE | {"reach_px": (math.inf, 0), "weight": 0.5},
+    "near_seen": WIDE | {"reach_px": (math.inf, 8), "is_seen": True},
+    "rest": {"count": 0, "rest": 0.03},
+    "rest_heavy": {"count": 0, "rest": 0.1},
 }
 PATCHES = 2  # training patches of each CoNSeP tile: with all sixteen of them, 5 % of the pixels taught as much as all
 
@@ -81,9 +96,9 @@ def results(
         if (dataset, seed, arm) in finished:
             continue
         values = section(config, "rounds", dataset) | TRIED.get(arm, {"count": 0})
-        source = case("sparse_5" if arm in TRIED else arm)
-        for line in rounds(source, folder / arm, values, case("dense")):
-            full = {"dataset": dataset, "seed": seed, "arm": arm, **line}
+        strokes = values.get("strokes", "sparse_5") if arm in TRIED else arm
+        for line in rounds(case(strokes), folder / arm, values, case("dense")):
+            full = {"dataset": dataset, "seed": seed, "arm": arm, "strokes": strokes, **line}
             if key_of(full) not in known:
                 yield full
 

@@ -8,7 +8,7 @@ import copy
 import runpy
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import astuple, dataclass
 from pathlib import Path
 from types import SimpleNamespace
@@ -20,16 +20,16 @@ from semi_ground_truth_consistency import consistency
 from histoloom.evaluate.counting.confusion import confusion_matrix, foreground
 from histoloom.files import write_table
 from histoloom.flags import flags
-from histoloom.formats.images import read_mask
+from histoloom.formats.images import read_mask, write_image
 from histoloom.marks import is_marked
 from histoloom.metrics.dice import dice
 from histoloom.metrics.iou import iou
 from histoloom.predict.probabilities import read_probabilities
 from histoloom.prepared import part_rows, read_index, read_table
-from histoloom.rounds.acceptance import Rule
+from histoloom.rounds.acceptance import Rule, distance_to_drawn
 from histoloom.rounds.parts import PART_COLUMNS, divided, members_of
 from histoloom.rounds.verdict import held_out_score, verdict
-from histoloom.sample import PSEUDO
+from histoloom.sample import IGNORE, PSEUDO
 from histoloom.split.folds.members import FOLD_COLUMNS, Member
 from histoloom.study.sections import section
 from histoloom.study.stages.predict import Predict
@@ -126,15 +126,9 @@ def trained(case: Case, folder: Path, tiles: list[object], folds: Path, fold: in
         return Trained(folder)
     words = [*Train(case.config).flags(case.wildcards), *flags(RUN | ({"pseudo_weight": weight} if weight else {}))]
     inputs = [*tiles, "--folds", folds, "--fold", fold, "--dataset", case.folder / "dataset.json"]
-    outputs = [
-        "--state",
-        folder / "state",
-        "--model",
-        folder / "model.safetensors",
-        "--history",
-        folder / "history.csv",
-    ]
-    script("train", *inputs, *words, "--code", "benchmark", *outputs, "--epochs-folder", folder / "epochs")
+    outputs = ["--state", folder / "state", "--model", folder / "model.safetensors"]
+    outputs += ["--history", folder / "history.csv", "--epochs-folder", folder / "epochs"]
+    script("train", *inputs, *words, "--code", "benchmark", *outputs)
     return Trained(folder)
 
 
@@ -166,7 +160,10 @@ def rounds(case: Case, folder: Path, values: Mapping[str, Any], dense: Case) -> 
     What round 0 needs lies in the folder of the case: all rules share it.
     """
     histories, told, term = [], {}, values.get("consistency", 0.0)
-    masks, windows, weight = case.folder / "masks.npy", case.folder / "windows.csv", 0.0
+    masks, windows, weight = case.folder / "masks.npy", case.folder / "windows.csv", values.get("rest", 0.0)
+    own = folder if term or weight else case.folder  # where round 0 lies
+    if weight:
+        masks, windows = rest_as_background(case, folder / "round0")
     members, index = members_of(case.folder / "folds.csv", 0), read_index(case.folder / "index.csv")
     seed, is_seen = case.config["study"]["seed"], values.get("is_seen", False)
     parts = case.folder / ("parts_seen.csv" if is_seen else f"parts_{values['parts']}_{values['draws']}.csv")
@@ -176,7 +173,7 @@ def rounds(case: Case, folder: Path, values: Mapping[str, Any], dense: Case) -> 
         dealt = divided(members, index, values["parts"], values["draws"], seed, {}, []).rows()
     write_table(parts, PART_COLUMNS, dealt)
     for number in range(values["count"] + 1):
-        began, place = time.process_time(), (folder if number or term else case.folder) / f"round{number}"
+        began, place = time.process_time(), (folder if number else own) / f"round{number}"
         tiles = case.tiles(masks, windows)
         with consistency(term):
             main = trained(case, place, tiles, case.folder / "folds.csv", 0, weight)
@@ -189,19 +186,48 @@ def rounds(case: Case, folder: Path, values: Mapping[str, Any], dense: Case) -> 
             return
         maps = []
         for part in range(1 if is_seen else values["parts"] * values["draws"]):
-            own = place / f"{parts.stem}_{part}"
-            model = main if is_seen else trained(case, own, tiles, parts, part, weight)
-            maps.append(predicted(case, model, parts, part, own))
+            at = place / f"{parts.stem}_{part}"
+            model = main if is_seen else trained(case, at, tiles, parts, part, weight)
+            maps.append(predicted(case, model, parts, part, at))
         before = ["--before", folder / f"round{number}" / "masks"] if number else []
         coming = folder / f"round{number + 1}"
         rule = flags({name: values[name] for name in Rule.__dataclass_fields__})
         outputs = ["--masks", coming / "masks", "--drift", coming / "drift.csv"]
         script("accept_pixels", *case.tables, "--parts", parts, "--probabilities", *maps, *before, *rule, *outputs)
-        masks, windows, weight = coming / "masks.npy", coming / "windows.csv", values["weight"]
-        arrays = ["--drawn", case.folder / "masks.npy", "--round-masks", coming / "masks"]
-        scale = flags(section(case.config, "tiles", case.dataset))
-        script("make_round_tiles", *case.tiles(masks, windows), *arrays, *scale)
-        told = {"drift": read_table(coming / "drift.csv"), "accepted": accepted_right(coming / "masks", dense)}
+        if "reach_px" in values:
+            withdraw_far(coming / "masks", values["reach_px"])
+        (masks, windows), weight = tiles_of(case, coming), values["weight"]
+        told = {"accepted": accepted_right(coming / "masks", dense)}
+
+
+def withdraw_far(masks: Path, reach_px: Sequence[float]) -> None:
+    """Take back what was accepted as a class, but farther than its `reach_px` from what was drawn of it."""
+    for path in sorted(masks.glob("*.png")):
+        mask = read_mask(path)
+        for index, reach in enumerate(reach_px):
+            distance = distance_to_drawn(np.where(mask == index, mask, IGNORE).astype(np.uint8))
+            mask[(mask == PSEUDO + index) & (distance > reach)] = IGNORE
+        write_image(path, mask)
+
+
+def rest_as_background(case: Case, folder: Path) -> tuple[Path, Path]:
+    """Masks and windows of training in which all that nobody drew is accepted as background."""
+    images = {row.name: row.mask for row in read_index(case.folder / "index.csv")}
+    (folder / "masks").mkdir(parents=True, exist_ok=True)
+    for member in members_of(case.folder / "folds.csv", 0):
+        if member.part == "train":
+            drawn = read_mask(images[member.name])
+            write_image(folder / "masks" / f"{member.name}.png", np.where(drawn == IGNORE, np.uint8(PSEUDO), drawn))
+    return tiles_of(case, folder)
+
+
+def tiles_of(case: Case, folder: Path) -> tuple[Path, Path]:
+    """Masks and windows as training reads them, of the masks of a round in `folder`."""
+    masks, windows = folder / "masks.npy", folder / "windows.csv"
+    arrays = ["--drawn", case.folder / "masks.npy", "--round-masks", folder / "masks"]
+    scale = flags(section(case.config, "tiles", case.dataset))
+    script("make_round_tiles", *case.tiles(masks, windows), *arrays, *scale)
+    return masks, windows
 
 
 def accepted_right(masks: Path, dense: Case) -> list[list[int]]:
