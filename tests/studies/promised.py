@@ -1,6 +1,6 @@
 """What each of the small studies has to show, each by files and values of its report."""
 
-from tests.studies.promises import Promise, above, animations, files, rows, scores, words
+from tests.studies.promises import Promise, above, animations, files, restarts, rows, scores, versions, words
 
 FLOORS = ("all_background", "haematoxylin_otsu")
 NECROSIS, HNSCC = "necrosis_small/deeplabv3_resnet50", "hnscc_small/unet_efficientnet_b0"
@@ -83,7 +83,7 @@ PROMISED = {
             "report/brecahad_small/front.rst",
             "Against brecahad_small, the same images with groups kept whole",
         ),
-        words("16 versions", "report/brecahad_small/config.yaml", "repeats: 16"),
+        versions("16 versions of each window", "brecahad_small", "unet", 16, 8),
         words("discs of 20 px", "brecahad_small/prepared/dataset.json", '"radius_px": 20'),
     ],
     "cryonuseg": [
@@ -107,7 +107,7 @@ PROMISED = {
         above("pixels of nuclei are found", "pannuke_small", "best_recipe", "dice", 0.45),
         above("single nuclei are found", "pannuke_small", "best_recipe", "pq", 0.1),
         rows("scores by tissue", "pannuke_small/strata.csv", len(PANNUKE)),
-        words("warm restarts", "report/pannuke_small/config.yaml", "schedule: cosine_restarts"),
+        restarts("warm restarts", "pannuke_small/inception_unet/fold*/history.csv"),
         words("hybrid loss", "report/pannuke_small/config.yaml", "2*bce + 2*dice + iou"),
     ],
 }

@@ -1,6 +1,7 @@
 """What results must hold: files, defined scores, rows and words of tables and pages, and whole animations."""
 
 import csv
+import itertools
 import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -100,6 +101,34 @@ def animations(what: str, pattern: str, tiles: int) -> Promise:
     return Promise(what, lacking)
 
 
+def restarts(what: str, pattern: str) -> Promise:
+    """In every history.csv that fits the pattern, and there is one, the learning rate falls and later rises again."""
+
+    def lacking(results: Path) -> str:
+        found = sorted(results.glob(pattern))
+        never = [f"{path.relative_to(results)} never rises again" for path in found if not _rises_again(path)]
+        return ", ".join(never) if found else f"no {pattern}"
+
+    return Promise(what, lacking)
+
+
+def versions(what: str, dataset: str, architecture: str, times: int, batch_size: int) -> Promise:
+    """An epoch of each fold has as many steps as `times` versions of the windows on its training images take."""
+
+    def lacking(results: Path) -> str:
+        folds, windows = (rows_of(results / dataset / name) for name in ("folds.csv", "tiles/windows.csv"))
+        wrong = []
+        for fold in sorted({row["fold"] for row in folds}):
+            names = {row["name"] for row in folds if (row["fold"], row["part"]) == (fold, "train")}
+            tiles = times * sum(row["name"] in names for row in windows)
+            steps = {row["steps"] for row in rows_of(results / dataset / architecture / f"fold{fold}" / "history.csv")}
+            if steps != {str(-(-tiles // batch_size))}:
+                wrong.append(f"fold {fold}: {', '.join(steps) or 'no'} steps for {tiles} tiles")
+        return ", ".join(wrong) if folds else f"no {dataset}/folds.csv"
+
+    return Promise(what, lacking)
+
+
 def rows_of(table: Path) -> list[dict[str, str]]:
     """The rows of a CSV; none where it is not there."""
     if not table.is_file():
@@ -113,6 +142,12 @@ def _cut_short(gif: Path, tiles: int) -> str:
     with Image.open(gif) as animation, Image.open(gif.parent / "epochs" / "image.png") as strip:
         frames, shown = animation.n_frames, strip.width // strip.height
     return "" if (frames, shown) == (epochs, tiles) else f"{frames} of {epochs} frames, {shown} of {tiles} tiles"
+
+
+def _rises_again(history: Path) -> bool:
+    rates = [float(row["learning_rate"]) for row in rows_of(history)]
+    falls = [later < earlier for earlier, later in itertools.pairwise(rates)]
+    return True in falls and False in falls[falls.index(True) :]
 
 
 def _has(row: Mapping[str, str], cells: Mapping[str, str]) -> bool:

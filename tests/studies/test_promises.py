@@ -6,7 +6,7 @@ from PIL import Image
 
 from tests.studies import run_studies
 from tests.studies.promised import PROMISED
-from tests.studies.promises import above, animations, files, rows, scores, words
+from tests.studies.promises import above, animations, files, restarts, rows, scores, versions, words
 from tests.studies.run_studies import ROOT, STUDIES
 
 SUMMARY = "architecture,metric,class,mean\nunet,dice,foreground,0.5\nunet,pq,foreground,\nunet,iou,foreground,nan\n"
@@ -70,6 +70,30 @@ def test_an_animation_has_a_frame_for_each_epoch_and_all_its_tiles(results, fram
     lacking = animations("", "ds/fold*/epochs.gif", 2).lacking(results)
     assert lacking == (f"ds/fold0/epochs.gif has {said}" if said else "")
     assert animations("", "no/*.gif", 2).lacking(results) == "no no/*.gif"
+
+
+@pytest.mark.parametrize(
+    ("rates", "said"),
+    [
+        ((3, 2, 1, 3), ""),
+        ((1, 3, 2, 1), "ds/history.csv never rises again"),
+        ((1, 2, 3), "ds/history.csv never rises again"),
+    ],
+)
+def test_a_learning_rate_restarts_where_it_rises_after_it_fell(results, rates, said):
+    (results / "ds" / "history.csv").write_text("learning_rate\n" + "".join(f"{rate}\n" for rate in rates))
+    assert restarts("", "ds/history.csv").lacking(results) == said
+    assert restarts("", "no/*.csv").lacking(results) == "no no/*.csv"
+
+
+@pytest.mark.parametrize(("steps", "said"), [(6, ""), (2, "fold 0: 2 steps for 48 tiles")])
+def test_versions_are_counted_in_steps(results, steps, said):
+    (results / "ds" / "tiles").mkdir()
+    (results / "ds" / "net" / "fold0").mkdir(parents=True)
+    (results / "ds" / "folds.csv").write_text("fold,part,name\n0,train,a\n0,train,b\n0,test,c\n")
+    (results / "ds" / "tiles" / "windows.csv").write_text("name\na\na\nb\nc\n")  # three of training images
+    (results / "ds" / "net" / "fold0" / "history.csv").write_text(f"steps\n{steps}\n{steps}\n")
+    assert versions("", "ds", "net", 16, 8).lacking(results) == said
 
 
 def test_each_study_promises_things_of_its_own_results(tmp_path):
