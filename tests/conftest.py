@@ -13,12 +13,13 @@ install_import_hook("histoloom", "beartype.beartype")
 # Files that take minutes for few tests. A worker that began one last would be alone with it at the end.
 LONG = (
     "test_commands_run.py",
-    "test_tuned_training.py",
-    "test_rounds_workflow.py",
-    "test_shared_compiled.py",
-    "test_monai_bundle.py",
     "test_kill_and_resume.py",
     "test_snakemake.py",
+    "test_shared_learning.py",
+    "test_tuned_training.py",
+    "test_failing_training.py",
+    "test_rounds_workflow.py",
+    "test_shared_compiled.py",
 )
 
 
