@@ -20,12 +20,6 @@ from tests.prepare.file_server import BODY, DIGEST, OTHER, running_server
 SCRIPTS = Path(__file__).parents[2] / "scripts"
 
 
-@pytest.fixture
-def server():
-    with running_server() as server:
-        yield server
-
-
 def fetch(server, folder, digest=DIGEST, **options):
     fetch_file(server.url, digest, folder / "fold.bin", **{"pause_s": 0.01, "timeout_s": 5.0} | options)
     return (folder / "fold.bin").read_bytes()

@@ -16,15 +16,9 @@ import pytest
 from histoloom.errors import InputError
 from histoloom.prepare.fetch.fetching import Fetched, RemoteFile, fetch_files, read_receipt, write_receipt
 from histoloom.raw_data import raw_digest
-from tests.prepare.file_server import BODY, DIGEST, running_server
+from tests.prepare.file_server import BODY, DIGEST
 
 SCRIPT = Path(__file__).parents[2] / "scripts" / "fetch_dataset.py"
-
-
-@pytest.fixture
-def server():
-    with running_server() as server:
-        yield server
 
 
 def zipped(**members):
